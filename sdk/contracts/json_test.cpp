@@ -1,0 +1,74 @@
+#include "contracts/json.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <rapidjson/document.h>
+
+using namespace trellis;
+
+TEST_CASE("the last duplicate member wins and keeps the place of the first") {
+  const auto document = parse_json(R"({"a":1,"b":2,"a":3})");
+  REQUIRE(document);
+  CHECK(to_json(*document) == R"({"a":3,"b":2})");
+}
+
+TEST_CASE("members named like array indexes come first, in numeric order") {
+  const auto document = parse_json(R"({"z":0,"10":1,"2":2,"01":3})");
+  REQUIRE(document);
+  CHECK(to_json(*document) == R"({"2":2,"10":1,"z":0,"01":3})");
+}
+
+TEST_CASE("a number beyond a double's range is infinity, not a parse error") {
+  const auto document = parse_json("1e400");
+  REQUIRE(document);
+  CHECK(std::isinf(document->GetDouble()));
+
+  const auto mixed = parse_json(R"([1, "1e999", -1e999, 1e308, {"1e400": 2e400}])");
+  REQUIRE(mixed);
+  CHECK(text_of((*mixed)[1]) == "1e999");
+  CHECK((*mixed)[2].GetDouble() == -HUGE_VAL);
+  CHECK((*mixed)[3].GetDouble() == 1e308);
+  CHECK((*mixed)[4]["1e400"].GetDouble() == HUGE_VAL);
+}
+
+TEST_CASE("negative zero stays negative zero, spelled as an integer or not") {
+  CHECK(std::signbit(parse_json("-0")->GetDouble()));
+  CHECK(std::signbit(parse_json("-1e-400")->GetDouble()));
+}
+
+TEST_CASE("200,000 nested arrays are an error, not a stack overflow") {
+  const auto document = parse_json(std::string(200000, '['));
+  REQUIRE(!document);
+  CHECK(document.error().code == "json_too_deep");
+}
+
+TEST_CASE("nesting at the limit is accepted and one level more is not") {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK(parse_json(nested(512)));
+  CHECK(!parse_json(nested(513)));
+}
+
+TEST_CASE("text of the largest allowed size is accepted and one byte more is not") {
+  const JsonLimits limits{.max_bytes = 8};
+  CHECK(parse_json("\"abcdef\"", limits));
+  CHECK(parse_json("\"abcdefg\"", limits).error().code == "json_too_large");
+}
+
+TEST_CASE("an unpaired surrogate escape is kept as three bytes") {
+  const auto document = parse_json(R"("a\ud83dz")");
+  REQUIRE(document);
+  CHECK(text_of(*document) == "a\xED\xA0\xBDz");
+}
+
+TEST_CASE("an escaped backslash before u is no surrogate escape") {
+  CHECK(text_of(*parse_json(R"("\\ud83d")")) == "\\ud83d");
+}
+
+TEST_CASE("raw bytes that are not UTF-8 are refused with their position") {
+  for (const char *text : {"\"\xFF\"", "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xE2\x82\""}) {
+    INFO(text);
+    const auto document = parse_json(text);
+    REQUIRE(!document);
+    CHECK(document.error().where == "byte 1");
+  }
+}

@@ -1,0 +1,89 @@
+// Transport: what the rest of the project knows of NATS. Publish, subscribe and request, all with headers.
+//
+// Two implementations exist: sdk/nats over nats.c, and the host's functions across the plugin ABI (inside plugins).
+// A Transport is logical: it outlives TCP connections, reconnects, credential rotations and even nats.c's CLOSED state;
+// subscriptions made on it are made again on every new connection. Rejected: exposing connection objects, because every
+// user would then have to write the same recovery.
+#pragma once
+
+#include "contracts/result.h"
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trellis {
+
+struct Header {
+  std::string name; // compared case-sensitively (06 §2)
+  std::string value;
+};
+using Headers = std::vector<Header>;
+
+// A received message. Move its pointer to the thread that handles it; the views live as long as the message.
+class Message {
+public:
+  virtual ~Message() = default;
+  virtual std::string_view subject() const = 0;
+  virtual std::string_view reply() const = 0; // "" when the sender wants no answer
+  virtual std::string_view payload() const = 0;
+  // First value of the header of exactly this name, "" when absent. Not thread-safe for one message.
+  virtual std::string_view header(std::string_view name) const = 0;
+  virtual Headers headers() const = 0;
+};
+using MessagePtr = std::unique_ptr<const Message>;
+
+// A message to send. The views only need to live during the call.
+struct Outbound {
+  std::string_view subject;
+  std::string_view reply = {};
+  std::string_view payload = {};
+  const Headers *headers = nullptr;
+};
+
+// Ends its subscription when destroyed; afterwards the callback is neither running nor called again
+// (so never destroy one inside its own callback).
+class Subscription {
+public:
+  virtual ~Subscription() = default;
+  // Stops deliveries from the server but still hands over what has arrived; `done` runs when nothing is left.
+  virtual void drain(std::function<void()> done) = 0;
+};
+
+// Error codes of publish and request.
+namespace transport_error {
+inline constexpr char kNoResponders[] = "no_responders";
+inline constexpr char kTimeout[] = "timeout";
+inline constexpr char kDenied[] = "permission_denied"; // the server refused the publish or the subscribe
+inline constexpr char kTooLarge[] = "too_large";       // payload over the server's max_payload
+inline constexpr char kClosed[] = "closed";            // the transport was closed, or is not connected
+} // namespace transport_error
+
+class Transport {
+public:
+  using OnMessage = std::function<void(MessagePtr)>;
+  using OnReply = std::function<void(Result<MessagePtr>)>;
+
+  virtual ~Transport() = default;
+
+  // [thread-safe] Queues the message for sending; never waits for the network. Errors: too_large, closed.
+  virtual Result<void> publish(const Outbound &message) = 0;
+  // [thread-safe] `on_message` runs on a network thread and must only enqueue. "" = no queue group.
+  virtual Result<std::unique_ptr<Subscription>> subscribe(std::string subject, std::string queue_group,
+                                                          OnMessage on_message) = 0;
+  // [thread-safe] Sends with a fresh reply subject below the inbox prefix; `on_reply` runs exactly once, on a network
+  // or timer thread (or inside the call when sending fails at once), and must not block.
+  virtual void request(const Outbound &message, std::chrono::milliseconds timeout, OnReply on_reply) = 0;
+  // [thread-safe] Largest payload that the server takes, in bytes.
+  virtual std::size_t max_payload() const = 0;
+  // [may block] Waits until the server has seen everything published before.
+  virtual Result<void> flush(std::chrono::milliseconds timeout) = 0;
+};
+
+// [may block] request() and wait for its answer. Not for network or timer threads.
+Result<MessagePtr> request_and_wait(Transport &transport, const Outbound &message, std::chrono::milliseconds timeout);
+
+} // namespace trellis
