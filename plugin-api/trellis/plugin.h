@@ -16,7 +16,7 @@
  *             function yields goes to a sink that is called before it returns.
  *   Failure   Functions return a status. No exception, panic or longjmp may cross. Details go to an error sink.
  *   Threads   Each function says where it may be called and whether it may block:
- *             [main]         on the host's control thread, never concurrently with another [main] call of this plugin
+ *             [lifecycle]    one call at a time for this plugin, on a thread of the host
  *             [worker]       on one of the plugin's own worker threads
  *             [thread-safe]  from any thread, at any time between create and the return of destroy
  *             [may block]    may wait for the network; not for use in code that must be quick
@@ -188,12 +188,12 @@ typedef struct trellis_plugin {
    * with the contract, naming each surface that is missing or undeclared. */
   const trellis_handler *const *handlers;
 
-  /* [main] [may block] Connected and wired: requests may arrive as soon as this is called. May be NULL. */
+  /* [lifecycle] [may block] Connected and wired: requests may arrive as soon as this is called. May be NULL. */
   trellis_status (*start)(void *self, trellis_error_sink error);
-  /* [main] [may block] No request arrives any more and every request was answered, or `deadline_unix_ms` is near.
+  /* [lifecycle] [may block] No request arrives any more and every request was answered, or `deadline_unix_ms` is near.
    * End threads, save state. May be NULL. */
   trellis_status (*stop)(void *self, int64_t deadline_unix_ms, trellis_error_sink error);
-  /* [main] Frees everything. Host functions are gone when it returns. The code stays mapped. May be NULL. */
+  /* [lifecycle] Frees everything. Host functions are gone when it returns. The code stays mapped. May be NULL. */
   void (*destroy)(void *self);
   /* [thread-safe] A const vtable, or NULL. May be NULL itself. */
   const void *(*get_extension)(void *self, trellis_str id);
@@ -207,7 +207,7 @@ typedef struct trellis_plugin_entry {
   uint32_t reserved;
   trellis_str name;    /* of the program, "echo-c" */
   trellis_str version; /* of the program, "1.4.2" */
-  /* [main] Makes an instance and stores it in *out. `host` outlives the instance. On failure *out stays untouched. */
+  /* [lifecycle] Makes an instance and stores it in *out. `host` outlives the instance. On failure *out stays untouched. */
   trellis_status (*create)(const trellis_host *host, const trellis_plugin **out, trellis_error_sink error);
 } trellis_plugin_entry;
 

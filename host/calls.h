@@ -1,0 +1,81 @@
+// The requests of one plugin, from arrival to answer: bounded queue, worker threads, deadlines, and the call handles
+// that the C ABI hands out.
+//
+// Every plugin has its own, so that one plugin's flood, slow handler or stuck handler delays no other plugin. Workers
+// are threads of the plugin, started when needed, at most `max_concurrency`. Each request has one slot in a table from
+// its arrival on; a handle is the slot's index with a generation, so a late or second answer finds nothing. When the
+// deadline passes the caller is answered at once, but the request's memory stays until the plugin lets go of it: it may
+// still be reading. Rejected: one shared pool for all plugins, which a few stuck handlers would empty.
+#pragma once
+
+#include "contracts/result.h"
+#include "runtime/rpc_service.h"
+#include "transport/transport.h"
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <trellis/plugin.h>
+
+namespace trellis::host {
+
+struct CallLimits {
+  std::size_t queue = 256;                     // requests that wait for a worker
+  std::size_t max_concurrency = 8;             // handlers at a time
+  std::chrono::milliseconds deadline{10000};   // from arrival to answer
+  std::size_t max_abandoned = 1000;            // calls past their deadline that the plugin still holds
+};
+
+// One wired rpc: what it is, and the plugin's function for it.
+struct RpcRoute {
+  RpcMethod method;
+  trellis_rpc_fn handler = nullptr;
+};
+
+// What happened, for the log and the metrics; `plugin` is added by the receiver.
+struct CallEvent {
+  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released, stuck_worker } kind;
+  std::string surface;
+  std::string detail;
+};
+
+class Calls {
+public:
+  using OnEvent = std::function<void(const CallEvent &)>;
+  using Clock = std::chrono::steady_clock;
+
+  Calls(CallLimits limits, ServiceIdentity service, std::shared_ptr<Validator> validator, void *plugin_self,
+        OnEvent on_event);
+  // Call stop() first.
+  ~Calls();
+  Calls(const Calls &) = delete;
+  Calls &operator=(const Calls &) = delete;
+
+  // [network thread] Queues the request, or answers "overloaded" at once. `route` outlives this object's last worker.
+  void arrive(std::shared_ptr<const RpcRoute> route, MessagePtr message);
+
+  // [thread-safe] The ABI's functions of the same names.
+  trellis_status complete(trellis_call call, std::string_view output);
+  trellis_status fail(trellis_call call, const HandlerError &error);
+  trellis_status release(trellis_call call);
+  trellis_status state(trellis_call call) const;
+
+  // [may block] Waits until every request was answered; false when `until` came first.
+  bool wait_idle(Clock::time_point until);
+  // [may block] Answers what is left with an error and ends the workers. False when a handler is still running after
+  // `until`: its thread is left behind, and the plugin must neither be destroyed nor unmapped.
+  bool stop(Clock::time_point until);
+
+  struct Counts {
+    std::size_t waiting = 0, running = 0, unanswered = 0, abandoned = 0;
+    std::uint64_t answered = 0, overloaded = 0, expired = 0;
+  };
+  Counts counts() const;
+
+private:
+  struct State; // shared with the worker threads, which may outlive this object when a handler is stuck
+  std::shared_ptr<State> state_;
+};
+
+} // namespace trellis::host

@@ -1,0 +1,126 @@
+#include "log.h"
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace trellis::host {
+namespace {
+
+constexpr std::string_view level_name(LogLevel level) {
+  switch (level) {
+  case LogLevel::trace: return "trace";
+  case LogLevel::debug: return "debug";
+  case LogLevel::info: return "info";
+  case LogLevel::warn: return "warn";
+  case LogLevel::error: return "error";
+  }
+  return "info";
+}
+
+std::string now_text() {
+  using namespace std::chrono;
+  const auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  const std::time_t seconds = ms / 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[40];
+  const auto size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(ms % 1000));
+  return text;
+}
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void string(Writer &out, std::string_view text) {
+  out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+void value(Writer &out, const LogField &field) {
+  if (field.is_number)
+    out.Int64(field.number);
+  else if (field.is_json && !field.text.empty())
+    out.RawValue(field.text.data(), field.text.size(), rapidjson::kObjectType);
+  else
+    string(out, field.text);
+}
+
+std::string json_line(std::string_view time, LogLevel level, std::string_view message,
+                      std::initializer_list<LogField> fields) {
+  rapidjson::StringBuffer buffer;
+  Writer out(buffer);
+  out.StartObject();
+  string(out, "time");
+  string(out, time);
+  string(out, "level");
+  string(out, level_name(level));
+  string(out, "message");
+  string(out, message);
+  for (const auto &field : fields) {
+    string(out, field.name);
+    value(out, field);
+  }
+  out.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+// Control characters in a text from outside must not forge lines on a terminal.
+void append_printable(std::string &line, std::string_view text) {
+  for (const char c : text)
+    line += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+}
+
+std::string console_line(std::string_view time, LogLevel level, std::string_view message,
+                         std::initializer_list<LogField> fields) {
+  std::string line(time.substr(11, 12));
+  line += ' ';
+  line += level_name(level);
+  line.append(6 - level_name(level).size(), ' ');
+  append_printable(line, message);
+  for (const auto &field : fields) {
+    line += "  ";
+    line += field.name;
+    line += '=';
+    if (field.is_number)
+      line += std::to_string(field.number);
+    else
+      append_printable(line, field.text);
+  }
+  return line;
+}
+
+} // namespace
+
+struct Log::Sink {
+  explicit Sink(Format chosen) : format(chosen), logger("host", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {}
+
+  Format format;
+  spdlog::logger logger;
+};
+
+Log::Log(Format format, LogLevel least)
+    : sink_(std::make_unique<Sink>(format)) {
+  sink_->logger.set_pattern("%v");
+  sink_->logger.set_level(static_cast<spdlog::level::level_enum>(least));
+  sink_->logger.flush_on(spdlog::level::trace);
+}
+
+Log::~Log() = default;
+
+void Log::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) const {
+  const auto spdlog_level = static_cast<spdlog::level::level_enum>(level);
+  if (!sink_->logger.should_log(spdlog_level)) return;
+  sink_->logger.log(spdlog_level, "{}", format_log_line(sink_->format, now_text(), level, message, fields));
+}
+
+std::string format_log_line(Log::Format format, std::string_view time, LogLevel level, std::string_view message,
+                            std::initializer_list<LogField> fields) {
+  return format == Log::Format::json ? json_line(time, level, message, fields)
+                                     : console_line(time, level, message, fields);
+}
+
+} // namespace trellis::host

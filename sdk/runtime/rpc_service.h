@@ -1,0 +1,63 @@
+// The service side of RPC, in the order of 06 §4.2: from received bytes to an admitted request, and from a handler's
+// outcome to the bytes of the reply.
+//
+// Free functions on values: no queue, no thread, no subscription. The host brings those; the vectors run exactly this.
+#pragma once
+
+#include "runtime/rpc_method.h"
+#include "runtime/validator.h"
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace trellis {
+
+class Message;
+
+struct RpcReply {
+  std::string payload;
+  bool is_error = false; // sent with header `status: error`
+};
+
+// A request that passed steps 1 to 8: its handler may run.
+struct AdmittedRequest {
+  std::string input; // JSON text for the handler: the payload, rewritten only when it held duplicate members
+  std::shared_ptr<const CallerSession> caller;
+  std::string session_key;
+  std::string request_id;
+  std::string traceparent;
+  std::string tracestate;
+  std::string trace_id; // "" when the caller sent no valid traceparent
+};
+
+// Steps 1 to 8. The reply is what the sender gets instead of a handler's answer; it may have to be dropped when the
+// message has no reply subject.
+std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Message &message, Validator &validator);
+
+// Step 10: the handler's JSON text, or the ValidationError that it becomes when it breaks the output schema.
+RpcReply success_reply(const RpcMethod &method, std::string_view output, std::string_view trace_id);
+
+// An error that a handler returned. `type` "" or "UnexpectedError": `message` becomes context.causeMessage.
+// `context`, `fields`: JSON objects or "" (anything else makes the whole an UnexpectedError).
+struct HandlerError {
+  std::string_view type;
+  std::string_view message;
+  std::string_view context;
+  std::string_view fields;
+};
+RpcReply error_reply(const ServiceIdentity &service, const RpcMethod &method, const AdmittedRequest &request,
+                     const HandlerError &error);
+
+// What the runtime itself has to say instead of the handler: TransportError with these codes.
+inline constexpr char kOverloadedCode[] = "trellis.rpc.overloaded";
+inline constexpr char kDeadlineCode[] = "trellis.rpc.deadline_exceeded";
+inline constexpr char kStoppingCode[] = "trellis.rpc.stopping";
+inline constexpr char kSendFailedCode[] = "trellis.rpc.response_send_failed"; // 06 §4.7
+RpcReply runtime_error_reply(const RpcMethod &method, std::string_view code, std::string_view message,
+                             std::string_view trace_id);
+
+// Step 11. A reply that can't be sent becomes the small error of 06 §4.7; false when nothing could be sent at all.
+bool send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id);
+
+} // namespace trellis
