@@ -30,9 +30,13 @@ int hex_digit(char c) {
 
 } // namespace
 
-std::string base64url(ByteView bytes) { return encode_base64(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING); }
+std::string base64url(ByteView bytes) {
+  return encode_base64(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
 
-std::string base64_padded(ByteView bytes) { return encode_base64(bytes, sodium_base64_VARIANT_ORIGINAL); }
+std::string base64_padded(ByteView bytes) {
+  return encode_base64(bytes, sodium_base64_VARIANT_ORIGINAL);
+}
 
 std::optional<Bytes> base64url_decode(std::string_view text) {
   while (!text.empty() && text.back() == '=')
@@ -84,6 +88,8 @@ Sha256 sha256(ByteView bytes) {
   return out;
 }
 
-std::string sha256_base64url(std::string_view text) { return base64url(sha256(as_bytes(text))); }
+std::string sha256_base64url(std::string_view text) {
+  return base64url(sha256(as_bytes(text)));
+}
 
 } // namespace trellis

@@ -1,4 +1,5 @@
-// Text forms of bytes that the whole protocol uses: base64url without padding, hex, SHA-256 (00-index "Common formats").
+// Text forms of bytes that the whole protocol uses: base64url without padding, hex, SHA-256 (00-index "Common
+// formats").
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ inline std::string_view as_text(ByteView bytes) {
 
 std::string base64url(ByteView bytes);
 std::string base64_padded(ByteView bytes); // standard alphabet with padding
-// Lenient as 03 §1 asks of servers: both alphabets, optional padding, non-zero trailing bits. nullopt on bad characters.
+// Lenient as 03 §1 asks of servers: both alphabets, optional padding, non-zero trailing bits. nullopt on bad
+// characters.
 std::optional<Bytes> base64url_decode(std::string_view text);
 
 std::string hex(ByteView bytes);

@@ -54,8 +54,12 @@ int escaped_unit(std::string_view text, std::size_t at) {
   return error == std::errc() && end == text.data() + at + 6 ? unit : -1;
 }
 
-bool is_high(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
-bool is_low(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
+bool is_high(int unit) {
+  return unit >= 0xD800 && unit <= 0xDBFF;
+}
+bool is_low(int unit) {
+  return unit >= 0xDC00 && unit <= 0xDFFF;
+}
 
 // RapidJSON refuses unpaired surrogate escapes: they are replaced by the three bytes that stand for them.
 std::optional<std::string> without_lone_surrogates(std::string_view text) {
@@ -97,7 +101,9 @@ std::int64_t array_index(std::string_view name) {
   return value;
 }
 
-std::string_view view(const JsonValue &text) { return {text.GetString(), text.GetStringLength()}; }
+std::string_view view(const JsonValue &text) {
+  return {text.GetString(), text.GetStringLength()};
+}
 
 bool has_duplicates(const JsonValue &object) {
   const auto count = object.MemberCount();
@@ -311,7 +317,9 @@ const JsonValue *find_member(const JsonValue &object, std::string_view name) {
   return found == object.MemberEnd() ? nullptr : &found->value;
 }
 
-std::string_view text_of(const JsonValue &value) { return value.IsString() ? view(value) : std::string_view{}; }
+std::string_view text_of(const JsonValue &value) {
+  return value.IsString() ? view(value) : std::string_view{};
+}
 
 std::string_view string_member(const JsonValue &object, std::string_view name, std::string_view otherwise) {
   const auto *found = find_member(object, name);
