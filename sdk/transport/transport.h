@@ -33,6 +33,10 @@ public:
   // First value of the header of exactly this name, "" when absent. Not thread-safe for one message.
   virtual std::string_view header(std::string_view name) const = 0;
   virtual Headers headers() const = 0;
+  // [thread-safe] Publishes to reply() on the connection that the message came in on. The server ties the permission to
+  // answer to that connection, so after a rotation Transport::publish() would be refused. Errors: no_reply, closed
+  // (that connection is gone, and no other may answer), and those of publish().
+  virtual Result<void> respond(std::string_view payload, const Headers *headers = nullptr) const = 0;
 };
 using MessagePtr = std::unique_ptr<const Message>;
 
@@ -53,13 +57,16 @@ public:
   virtual void drain(std::function<void()> done) = 0;
 };
 
-// Error codes of publish and request.
+// Error codes of publish, request and respond.
 namespace transport_error {
 inline constexpr char kNoResponders[] = "no_responders";
 inline constexpr char kTimeout[] = "timeout";
 inline constexpr char kDenied[] = "permission_denied"; // the server refused the publish or the subscribe
 inline constexpr char kTooLarge[] = "too_large";       // payload over the server's max_payload
 inline constexpr char kClosed[] = "closed";            // the transport was closed, or is not connected
+inline constexpr char kOverflow[] = "overflow";        // too many bytes wait to be sent: the server reads too slowly
+inline constexpr char kInvalid[] = "invalid_message";  // a subject or header that would break the protocol's lines
+inline constexpr char kNoReply[] = "no_reply";         // the message asks for no answer
 } // namespace transport_error
 
 class Transport {
@@ -69,7 +76,8 @@ public:
 
   virtual ~Transport() = default;
 
-  // [thread-safe] Queues the message for sending; never waits for the network. Errors: too_large, closed.
+  // [thread-safe] Queues the message for sending; never waits for the network, and keeps nothing for later while there
+  // is no connection. Errors: too_large, closed, overflow, invalid_message.
   virtual Result<void> publish(const Outbound &message) = 0;
   // [thread-safe] `on_message` runs on a network thread and must only enqueue. "" = no queue group.
   virtual Result<std::unique_ptr<Subscription>> subscribe(std::string subject, std::string queue_group,
