@@ -31,7 +31,9 @@ struct FileHeader {
 };
 static_assert(sizeof(FileHeader) == 64);
 
-std::size_t bytes_for(std::uint64_t slots) { return sizeof(FileHeader) + 2 * slots * sizeof(std::uint64_t); }
+std::size_t bytes_for(std::uint64_t slots) {
+  return sizeof(FileHeader) + 2 * slots * sizeof(std::uint64_t);
+}
 
 Error system_error(const char *code, const std::filesystem::path &file, const char *what) {
   return {code, file.string(), std::string(what) + ": " + std::strerror(errno), {}, {}};
@@ -120,7 +122,9 @@ Result<std::unique_ptr<ReplayCache>> ReplayCache::open(const std::filesystem::pa
                       (header.slots & (header.slots - 1)) == 0 &&
                       static_cast<std::uint64_t>(status.st_size) == bytes_for(header.slots) &&
                       header.used[0] < header.slots && header.used[1] < header.slots;
-    if (!ours) return fail("replay_cache_unusable", file.string(), "no replay cache of this version", "a file made by this host, or none");
+    if (!ours)
+      return fail("replay_cache_unusable", file.string(), "no replay cache of this version",
+                  "a file made by this host, or none");
     ready = mapping->map(header.slots);
   }
   if (!ready) return tl::make_unexpected(ready.error());
@@ -144,8 +148,9 @@ Result<void> ReplayCache::grow() {
   auto bigger = std::make_unique<Mapping>();
   bigger->path = mapping_->path;
   const auto temporary = mapping_->path.string() + ".new";
-  bigger->fd = mapping_->path.empty() ? ::memfd_create("trellis-replay", MFD_CLOEXEC)
-                                      : ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  bigger->fd = mapping_->path.empty()
+                   ? ::memfd_create("trellis-replay", MFD_CLOEXEC)
+                   : ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (bigger->fd < 0) return tl::make_unexpected(system_error("replay_cache_full", temporary, "can't create"));
   if (auto ready = bigger->start_empty(old.slots * 2); !ready) return ready;
   bigger->header().key = old.key;

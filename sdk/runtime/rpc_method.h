@@ -12,13 +12,15 @@ namespace trellis {
 class Manifest;
 
 struct RpcMethod {
-  std::string name;    // "Echo.Say"
-  std::string subject; // "rpc.v1.Echo.Say"
+  std::string name;                      // "Echo.Say"
+  std::string subject;                   // "rpc.v1.Echo.Say"
   std::vector<std::string> capabilities; // all needed to call it
   Schema input;
   Schema output;
   // Error types that the method declares. A contract's own error has the schema of its envelope, a built-in one none.
   std::map<std::string, std::optional<Schema>, std::less<>> errors;
+  // Anyone may call it, without proof or session (06 §4.6). No manifest says so: the control plane sets it on its own.
+  bool unauthenticated = false;
 };
 
 // Compiles the rpc called `name`. Errors: "unknown_rpc", and those of Schema::compile with the schema's pointer.

@@ -20,6 +20,9 @@ struct RpcReply {
   bool is_error = false; // sent with header `status: error`
 };
 
+// The reply that carries `error`; `trace_id` becomes the error's unless it has its own.
+RpcReply envelope_reply(ErrorEnvelope error, std::string_view trace_id);
+
 // A request that passed steps 1 to 8: its handler may run.
 struct AdmittedRequest {
   std::string input; // JSON text for the handler: the payload, rewritten only when it held duplicate members
@@ -39,15 +42,20 @@ std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Mes
 RpcReply success_reply(const RpcMethod &method, std::string_view output, std::string_view trace_id);
 
 // An error that a handler returned. `type` "" or "UnexpectedError": `message` becomes context.causeMessage.
-// `context`, `fields`: JSON objects or "" (anything else makes the whole an UnexpectedError).
+// `context`, `fields`: JSON objects or "". Anything else, and an AuthError whose reason the protocol doesn't know,
+// makes the whole an UnexpectedError and isn't well formed.
 struct HandlerError {
   std::string_view type;
   std::string_view message;
   std::string_view context;
   std::string_view fields;
 };
-RpcReply error_reply(const ServiceIdentity &service, const RpcMethod &method, const AdmittedRequest &request,
-                     const HandlerError &error);
+struct HandlerErrorReply {
+  RpcReply reply;
+  bool well_formed = true;
+};
+HandlerErrorReply error_reply(const ServiceIdentity &service, const RpcMethod &method, const AdmittedRequest &request,
+                              const HandlerError &error);
 
 // What the runtime itself has to say instead of the handler: TransportError with these codes.
 inline constexpr char kOverloadedCode[] = "trellis.rpc.overloaded";
@@ -57,7 +65,8 @@ inline constexpr char kSendFailedCode[] = "trellis.rpc.response_send_failed"; //
 RpcReply runtime_error_reply(const RpcMethod &method, std::string_view code, std::string_view message,
                              std::string_view trace_id);
 
-// Step 11. A reply that can't be sent becomes the small error of 06 §4.7; false when nothing could be sent at all.
+// Step 11, through Message::respond. A reply that can't be sent becomes the small error of 06 §4.7; false when nothing
+// could be sent at all. A message without reply subject wants nothing, which is true.
 bool send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id);
 
 } // namespace trellis

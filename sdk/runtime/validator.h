@@ -83,9 +83,8 @@ public:
   tl::expected<Validation, ErrorEnvelope> validate(const ValidationRequest &request) override;
 
 private:
-  Transport &transport_;
-  const SessionKey &service_;
-  std::function<std::int64_t()> now_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 // Whether `subject` matches `pattern`: "*" is one token, ">" the rest, also an empty rest (03 §10 subject rule).
