@@ -1,0 +1,23 @@
+// vectors [FILE...]: runs the vector files in $TRELLIS_VECTORS (default: ../shared/vectors beside the project) and the
+// project's own conformance/, or only the files named. See suite.h for what is printed.
+
+#include "suite.h"
+#include <cstdlib>
+#include <iostream>
+
+int main(int argc, char **argv) {
+  using namespace trellis::vectors;
+  const std::filesystem::path source_root = TRELLIS_SOURCE_ROOT;
+  const char *named = std::getenv("TRELLIS_VECTORS");
+  const bool given = named && *named;
+  const Folders folders = {given ? std::filesystem::path(named) : source_root.parent_path() / "shared" / "vectors",
+                           source_root / "conformance"};
+  const std::vector<std::string> only(argv + 1, argv + argc);
+
+  Registry registry;
+  register_contracts(registry);
+  register_schema(registry);
+  register_wire(registry);
+  register_rpc(registry);
+  return run_folders(registry, folders, only, std::cout);
+}
