@@ -21,7 +21,8 @@ TRELLIS_CONTRACT({
   }
 });
 
-#define TEXT(literal) {literal, sizeof(literal) - 1}
+#define TEXT(literal)                                                                                                  \
+  { literal, sizeof(literal) - 1 }
 
 static const trellis_host *host;
 
@@ -31,8 +32,8 @@ static void say(void *self, const trellis_request *request) {
   host->complete(host->self, request->call, request->input);
 }
 
-static const trellis_handler say_handler = {
-    sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("acme.echo@v1"), TEXT("Echo.Say"), say};
+static const trellis_handler say_handler = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("acme.echo@v1"),
+                                            TEXT("Echo.Say"), say};
 static const trellis_handler *const handlers[] = {&say_handler};
 
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};

@@ -74,15 +74,17 @@ struct Sku {
 struct Take {
   std::string sku;
   int quantity = 0;
-  static constexpr auto fields = std::tuple(trellis::field("sku", &Take::sku), trellis::field("quantity", &Take::quantity));
+  static constexpr auto fields =
+      std::tuple(trellis::field("sku", &Take::sku), trellis::field("quantity", &Take::quantity));
 };
 
 struct Stock {
   std::string sku;
   int available = 0;
   std::optional<std::string> label;
-  static constexpr auto fields = std::tuple(trellis::field("sku", &Stock::sku), trellis::field("available", &Stock::available),
-                                            trellis::field("label", &Stock::label));
+  static constexpr auto fields =
+      std::tuple(trellis::field("sku", &Stock::sku), trellis::field("available", &Stock::available),
+                 trellis::field("label", &Stock::label));
 };
 
 struct Message {

@@ -9,8 +9,8 @@
  *   - one exported constant, trellis_plugin_entry_v1, of type trellis_plugin_entry. Nothing else is looked up.
  *
  * Rules that hold everywhere
- *   Growth    Structs that can grow begin with `uint32_t size` = sizeof the struct as its maker knew it. Fields are only
- *             appended. A reader touches a field only if `size` covers it (TRELLIS_HAS). Frozen types have no `size`.
+ *   Growth    Structs that can grow begin with `uint32_t size` = sizeof the struct as its maker knew it. Fields are
+ *             only appended. A reader touches a field only if `size` covers it (TRELLIS_HAS). Frozen types have none.
  *   Text      trellis_str is UTF-8, not NUL-terminated; {NULL, 0} is the empty text. JSON is text.
  *   Memory    Nothing is freed across the boundary. What a function is given is copied before it returns. What a
  *             function yields goes to a sink that is called before it returns.
@@ -93,12 +93,12 @@ typedef struct trellis_request {
   uint32_t size;
   uint32_t reserved;
   trellis_call call;
-  trellis_str surface;      /* logical name, "Echo.Say" */
-  trellis_str input;        /* JSON */
-  trellis_str caller;       /* JSON object: who calls (06 §4.5) */
-  trellis_str session_key;  /* the caller's session key */
-  trellis_str request_id;   /* the caller's request id */
-  trellis_str traceparent;  /* W3C trace context of the caller, or empty */
+  trellis_str surface;     /* logical name, "Echo.Say" */
+  trellis_str input;       /* JSON */
+  trellis_str caller;      /* JSON object: who calls (06 §4.5) */
+  trellis_str session_key; /* the caller's session key */
+  trellis_str request_id;  /* the caller's request id */
+  trellis_str traceparent; /* W3C trace context of the caller, or empty */
   trellis_str tracestate;
   int64_t deadline_unix_ms; /* after it the host answers for the plugin */
 } trellis_request;
@@ -188,7 +188,7 @@ typedef struct trellis_plugin {
    * with the contract, naming each surface that is missing or undeclared. */
   const trellis_handler *const *handlers;
 
-  /* [lifecycle] [may block] Connected and wired: requests may arrive as soon as this is called. May be NULL. */
+  /* [lifecycle] [may block] Connected: all host functions work. Requests arrive once it has returned. May be NULL. */
   trellis_status (*start)(void *self, trellis_error_sink error);
   /* [lifecycle] [may block] No request arrives any more and every request was answered, or `deadline_unix_ms` is near.
    * End threads, save state. May be NULL. */
@@ -207,7 +207,7 @@ typedef struct trellis_plugin_entry {
   uint32_t reserved;
   trellis_str name;    /* of the program, "echo-c" */
   trellis_str version; /* of the program, "1.4.2" */
-  /* [lifecycle] Makes an instance and stores it in *out. `host` outlives the instance. On failure *out stays untouched. */
+  /* [lifecycle] Makes an instance and stores it in *out, untouched on failure. `host` outlives the instance. */
   trellis_status (*create)(const trellis_host *host, const trellis_plugin **out, trellis_error_sink error);
 } trellis_plugin_entry;
 
@@ -236,8 +236,7 @@ typedef struct trellis_transport_v1 {
 /* ---------------------------------------------------------------------------------------- conveniences, not needed */
 
 /* Whether the struct behind `pointer` was made by someone who knew `field`. `type` is its struct type. */
-#define TRELLIS_HAS(type, pointer, field)                                                                              \
-  ((pointer)->size >= offsetof(type, field) + sizeof((pointer)->field))
+#define TRELLIS_HAS(type, pointer, field) ((pointer)->size >= offsetof(type, field) + sizeof((pointer)->field))
 
 #if defined(__has_attribute)
 #if __has_attribute(retain)

@@ -181,7 +181,9 @@ struct Codec<std::map<std::string, T>> {
 };
 
 template <class T>
-  requires requires { T::fields; }
+requires requires {
+  T::fields;
+}
 struct Codec<T> {
   static T read(const Value &value) {
     if (!value.IsObject()) throw mismatch("an object");

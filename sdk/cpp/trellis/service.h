@@ -31,7 +31,9 @@ namespace trellis {
 inline std::string_view view(trellis_str text) {
   return text.size == 0 ? std::string_view{} : std::string_view{text.data, text.size};
 }
-inline trellis_str str(std::string_view text) { return {text.data(), text.size()}; }
+inline trellis_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 // An error for the caller. `type`: one that the contract declares, or a built-in one (06 §5).
 class Fault : public std::runtime_error {
@@ -41,7 +43,7 @@ public:
       : std::runtime_error(message), type_(std::move(type)), fields_(std::move(fields)), context_(std::move(context)) {}
 
   template <class Fields>
-    requires requires { Fields::fields; }
+  requires requires { Fields::fields; }
   Fault(std::string type, const std::string &message, const Fields &fields)
       : Fault(std::move(type), message, to_json(fields)) {}
 
@@ -59,9 +61,9 @@ public:
   CallFailed(trellis_status status, std::string type, const std::string &message, std::string fields)
       : std::runtime_error(message), status_(status), type_(std::move(type)), fields_(std::move(fields)) {}
 
-  trellis_status status() const { return status_; }          // TRELLIS_E_*
-  const std::string &type() const { return type_; }           // the other service's error type, with TRELLIS_E_REMOTE
-  const std::string &fields() const { return fields_; }       // its own members, a JSON object
+  trellis_status status() const { return status_; }     // TRELLIS_E_*
+  const std::string &type() const { return type_; }     // the other service's error type, with TRELLIS_E_REMOTE
+  const std::string &fields() const { return fields_; } // its own members, a JSON object
 
 private:
   trellis_status status_;
@@ -76,8 +78,8 @@ public:
   Call(const Service &service, const trellis_request &request) : service_(service), request_(request) {}
 
   const Service &service() const { return service_; }
-  std::string_view input() const { return view(request_.input); }           // JSON
-  std::string_view caller() const { return view(request_.caller); }         // JSON object (06 §4.5)
+  std::string_view input() const { return view(request_.input); }   // JSON
+  std::string_view caller() const { return view(request_.caller); } // JSON object (06 §4.5)
   std::string_view session_key() const { return view(request_.session_key); }
   std::string_view request_id() const { return view(request_.request_id); }
   std::int64_t deadline_unix_ms() const { return request_.deadline_unix_ms; }
@@ -169,8 +171,8 @@ public:
   Out call(std::string_view contract_id, std::string_view name, const In &input, std::uint32_t timeout_ms = 0,
            trellis_str traceparent = {}, trellis_str tracestate = {}) const {
     const std::string json = to_json(input);
-    const trellis_rpc_call call{sizeof(trellis_rpc_call), timeout_ms,  str(contract_id), str(name),
-                                str(json),                traceparent, tracestate};
+    const trellis_rpc_call call{
+        sizeof(trellis_rpc_call), timeout_ms, str(contract_id), str(name), str(json), traceparent, tracestate};
     std::string output;
     Details details;
     const auto status = host_->call_rpc(host_->self, &call, collect(output), {&details, &Details::keep});
@@ -186,10 +188,14 @@ public:
       entry.rpc = &Service::dispatch;
       pointers_.push_back(&entry);
     }
-    table_ = {sizeof(trellis_plugin), static_cast<std::uint32_t>(pointers_.size()),
-              this,                   pointers_.data(),
-              &Service::start,        &Service::stop,
-              &Service::destroy,      nullptr};
+    table_ = {sizeof(trellis_plugin),
+              static_cast<std::uint32_t>(pointers_.size()),
+              this,
+              pointers_.data(),
+              &Service::start,
+              &Service::stop,
+              &Service::destroy,
+              nullptr};
     return &table_;
   }
 

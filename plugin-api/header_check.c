@@ -1,0 +1,45 @@
+/* Compiles trellis/plugin.h alone, as C11 and (header_check.cpp) as C++, with every warning on, and pins the layouts
+ * that plugins in other languages write down for themselves. 64-bit machines only, like the host. */
+#include <trellis/plugin.h>
+
+#ifndef __cplusplus
+#define static_assert _Static_assert
+#endif
+
+#define CHECK_SIZE(type, bytes) static_assert(sizeof(type) == (bytes), #type " has another size")
+#define CHECK_OFFSET(type, member, bytes) static_assert(offsetof(type, member) == (bytes), #type "." #member " moved")
+
+CHECK_SIZE(trellis_str, 16);
+CHECK_SIZE(trellis_sink, 16);
+CHECK_SIZE(trellis_error_sink, 16);
+CHECK_SIZE(trellis_header, 32);
+CHECK_SIZE(trellis_call, 8);
+
+CHECK_OFFSET(trellis_error, type, 8);
+CHECK_OFFSET(trellis_error, fields, 56);
+CHECK_OFFSET(trellis_request, call, 8);
+CHECK_OFFSET(trellis_request, surface, 16);
+CHECK_OFFSET(trellis_request, deadline_unix_ms, 128);
+CHECK_OFFSET(trellis_handler, contract_id, 8);
+CHECK_OFFSET(trellis_handler, rpc, 40);
+CHECK_OFFSET(trellis_rpc_call, contract_id, 8);
+CHECK_OFFSET(trellis_rpc_call, tracestate, 72);
+CHECK_OFFSET(trellis_host, self, 8);
+CHECK_OFFSET(trellis_host, get_extension, 16);
+CHECK_OFFSET(trellis_host, call_rpc_async, 88);
+CHECK_OFFSET(trellis_plugin, self, 8);
+CHECK_OFFSET(trellis_plugin, get_extension, 48);
+CHECK_OFFSET(trellis_plugin_entry, name, 16);
+CHECK_OFFSET(trellis_plugin_entry, create, 48);
+CHECK_OFFSET(trellis_transport_v1, publish, 8);
+
+TRELLIS_CONTRACT({"format" : "trellis.contract.v1", "id" : "acme.check@v1"});
+
+int main(void) {
+  trellis_error error = {0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}};
+  error.size = (uint32_t)offsetof(trellis_error, fields);
+  /* A struct of a smaller version doesn't have the field. */
+  if (TRELLIS_HAS(trellis_error, &error, fields)) return 1;
+  if (!TRELLIS_HAS(trellis_error, &error, context)) return 2;
+  return trellis_contract_text[0] == '{' ? 0 : 3;
+}
