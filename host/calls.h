@@ -21,10 +21,10 @@
 namespace trellis::host {
 
 struct CallLimits {
-  std::size_t queue = 256;                     // requests that wait for a worker
-  std::size_t max_concurrency = 8;             // handlers at a time
-  std::chrono::milliseconds deadline{10000};   // from arrival to answer
-  std::size_t max_abandoned = 1000;            // calls past their deadline that the plugin still holds
+  std::size_t queue = 256;                   // requests that wait for a worker
+  std::size_t max_concurrency = 8;           // handlers at a time
+  std::chrono::milliseconds deadline{10000}; // from arrival to answer
+  std::size_t max_abandoned = 1000;          // calls past their deadline that the plugin still holds
 };
 
 // One wired rpc: what it is, and the plugin's function for it.
@@ -33,7 +33,8 @@ struct RpcRoute {
   trellis_rpc_fn handler = nullptr;
 };
 
-// What happened, for the log and the metrics; `plugin` is added by the receiver.
+// What happened, for the log and the metrics; `plugin` is added by the receiver, which is called from any thread and
+// must not block.
 struct CallEvent {
   enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released, stuck_worker } kind;
   std::string surface;
@@ -47,7 +48,8 @@ public:
 
   Calls(CallLimits limits, ServiceIdentity service, std::shared_ptr<Validator> validator, void *plugin_self,
         OnEvent on_event);
-  // Call stop() first.
+  // Call stop() first; this does it without waiting. With a handler that is still running, keep the object: its plugin
+  // may yet call complete or fail.
   ~Calls();
   Calls(const Calls &) = delete;
   Calls &operator=(const Calls &) = delete;
@@ -61,7 +63,7 @@ public:
   trellis_status release(trellis_call call);
   trellis_status state(trellis_call call) const;
 
-  // [may block] Waits until every request was answered; false when `until` came first.
+  // [may block] Waits until the reply to every request is on its way; false when `until` came first.
   bool wait_idle(Clock::time_point until);
   // [may block] Answers what is left with an error and ends the workers. False when a handler is still running after
   // `until`: its thread is left behind, and the plugin must neither be destroyed nor unmapped.

@@ -49,6 +49,11 @@ void value(Writer &out, const LogField &field) {
     string(out, field.text);
 }
 
+// A field that says nothing isn't written.
+bool is_blank(const LogField &field) {
+  return !field.is_number && field.text.empty();
+}
+
 std::string json_line(std::string_view time, LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
   rapidjson::StringBuffer buffer;
@@ -61,6 +66,7 @@ std::string json_line(std::string_view time, LogLevel level, std::string_view me
   string(out, "message");
   string(out, message);
   for (const auto &field : fields) {
+    if (is_blank(field)) continue;
     string(out, field.name);
     value(out, field);
   }
@@ -82,6 +88,7 @@ std::string console_line(std::string_view time, LogLevel level, std::string_view
   line.append(6 - level_name(level).size(), ' ');
   append_printable(line, message);
   for (const auto &field : fields) {
+    if (is_blank(field)) continue;
     line += "  ";
     line += field.name;
     line += '=';
@@ -102,8 +109,7 @@ struct Log::Sink {
   spdlog::logger logger;
 };
 
-Log::Log(Format format, LogLevel least)
-    : sink_(std::make_unique<Sink>(format)) {
+Log::Log(Format format, LogLevel least) : sink_(std::make_unique<Sink>(format)) {
   sink_->logger.set_pattern("%v");
   sink_->logger.set_level(static_cast<spdlog::level::level_enum>(least));
   sink_->logger.flush_on(spdlog::level::trace);

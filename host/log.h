@@ -16,17 +16,17 @@ namespace trellis::host {
 enum class LogLevel { trace, debug, info, warn, error };
 
 struct LogField {
-  LogField(std::string_view name, std::string_view text) : name(name), text(text) {}
-  LogField(std::string_view name, const char *text) : name(name), text(text) {}
-  LogField(std::string_view name, const std::string &text) : name(name), text(text) {}
+  LogField(std::string_view field, std::string_view value) : name(field), text(value) {}
+  LogField(std::string_view field, const char *value) : name(field), text(value) {}
+  LogField(std::string_view field, const std::string &value) : name(field), text(value) {}
   template <std::integral T>
-  LogField(std::string_view name, T number) : name(name), number(static_cast<std::int64_t>(number)), is_number(true) {}
+  LogField(std::string_view field, T value) : name(field), number(static_cast<std::int64_t>(value)), is_number(true) {}
 
   // A JSON value that stands as it is: a plugin's own fields.
-  static LogField json(std::string_view name, std::string_view value) {
-    LogField field(name, value);
-    field.is_json = true;
-    return field;
+  static LogField json(std::string_view field, std::string_view value) {
+    LogField out(field, value);
+    out.is_json = true;
+    return out;
   }
 
   std::string_view name;

@@ -1,0 +1,62 @@
+// trellis.toml: what the operator decides. Parsed into plain values; every mistake names file:line and the key.
+//
+// Unknown keys are errors with a suggestion, because a misspelt limit that is silently ignored is worse than a host
+// that doesn't start. Relative paths are relative to the file.
+#pragma once
+
+#include "calls.h"
+#include "contracts/result.h"
+#include "log.h"
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trellis::host {
+
+struct PluginConfig {
+  std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
+  std::filesystem::path path;
+  std::string sha256; // pin: 64 lower-case hex digits, or "" when not pinned
+  bool enabled = true;
+  CallLimits limits;              // queue, max_concurrency, deadline_ms, max_abandoned
+  std::string config_json = "{}"; // [plugins.NAME.config] as a JSON object
+  std::string where;              // file:line of the table, for messages
+};
+
+struct PolicyConfig {
+  enum class Mode { static_ } mode = Mode::static_;
+  std::filesystem::path file; // [policy] mode = "static", file
+};
+
+struct Config {
+  std::filesystem::path file;
+  std::string name = "trellis-host"; // [host]
+  std::filesystem::path state_dir;
+  Log::Format log_format = Log::Format::json;
+  LogLevel log_level = LogLevel::info;
+  std::size_t max_generations = 8;
+  std::chrono::milliseconds drain{10000}; // for answering what is in flight when a plugin stops
+  std::chrono::milliseconds connect_retry_max{5000};
+  std::vector<std::string> nats_servers; // [nats]
+  PolicyConfig policy;
+  std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
+  std::vector<PluginConfig> plugins;        // in file order
+};
+
+// Errors: "config_unreadable", "config_too_large", "config_syntax", "config_unknown_key", "config_value",
+// "config_missing"; `where` is "file:line", and the message names the key. Of several mistakes the first in the file.
+Result<Config> load_config(const std::filesystem::path &file);
+// The same for a text; `file` is what messages name and what relative paths are relative to.
+Result<Config> parse_config(std::string_view text, const std::filesystem::path &file);
+
+// Every key, table by table, as docs/config.md has it.
+std::string config_markdown();
+
+// The most similar of `candidates`, or "" when none is close: for "did you mean".
+std::string closest_name(std::string_view name, const std::vector<std::string> &candidates);
+
+} // namespace trellis::host

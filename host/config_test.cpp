@@ -1,0 +1,228 @@
+#include "config.h"
+#include "config_tree.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <iterator>
+
+using namespace trellis;
+using namespace trellis::host;
+
+namespace {
+
+// The least that a configuration needs; tests append to it or replace lines of it. 6 lines.
+const std::string kLeast = "[host]\n"
+                           "state_dir = \"state\"\n"
+                           "[nats]\n"
+                           "servers = \"nats://127.0.0.1:4222\"\n"
+                           "[policy]\n"
+                           "file = \"policy.toml\"\n";
+
+Config read(const std::string &text) {
+  auto config = parse_config(text, "/etc/trellis/trellis.toml");
+  INFO((config ? std::string() : config.error().text()));
+  REQUIRE(config);
+  return std::move(*config);
+}
+
+Error error_of(const std::string &text) {
+  auto config = parse_config(text, "t.toml");
+  REQUIRE_FALSE(config);
+  return config.error();
+}
+
+// Code, place and message of the error in a file that has `lines` after kLeast.
+std::string problem(const std::string &lines) {
+  const auto error = error_of(kLeast + lines);
+  return error.code + " " + error.text();
+}
+
+std::string file_text(const std::string &path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+} // namespace
+
+TEST_CASE("a small file gets every default") {
+  const auto config = read(kLeast);
+  CHECK(config.name == "trellis-host");
+  CHECK(config.state_dir == "/etc/trellis/state");
+  CHECK(config.policy.file == "/etc/trellis/policy.toml");
+  CHECK(config.nats_servers == std::vector<std::string>{"nats://127.0.0.1:4222"});
+  CHECK(config.log_format == Log::Format::json);
+  CHECK(config.log_level == LogLevel::info);
+  CHECK(config.max_generations == 8);
+  CHECK(config.drain.count() == 10000);
+  CHECK(config.connect_retry_max.count() == 5000);
+  CHECK(config.trusted_signers.empty());
+  CHECK(config.plugins.empty());
+}
+
+TEST_CASE("every key is read") {
+  const std::string pin(64, 'a');
+  const auto config = read("[host]\nname = \"edge-7\"\nstate_dir = \"/var/lib/trellis\"\nlog = \"console\"\n"
+                           "log_level = \"debug\"\nmax_generations = 3\ndrain_ms = 250\nconnect_retry_max_ms = 700\n"
+                           "[nats]\nservers = [\"nats://a\", \"nats://b,nats://c\"]\n"
+                           "[policy]\nmode = \"static\"\nfile = \"/p.toml\"\n"
+                           "[trust]\nsigners = [\"RWQBAgMEBQYHCAECAwQFBgcIAQIDBAUGBwgBAgMEBQYHCAECAwQFBgcI\"]\n"
+                           "[plugins.second]\npath = \"b.so\"\nenabled = false\n"
+                           "[plugins.first]\npath = \"../a.so\"\nsha256 = \"" +
+                           pin +
+                           "\"\nqueue = 5\nmax_concurrency = 2\n"
+                           "deadline_ms = 900\nmax_abandoned = 4\n");
+  CHECK(config.name == "edge-7");
+  CHECK(config.state_dir == "/var/lib/trellis");
+  CHECK(config.log_format == Log::Format::console);
+  CHECK(config.log_level == LogLevel::debug);
+  CHECK(config.max_generations == 3);
+  CHECK(config.drain.count() == 250);
+  CHECK(config.connect_retry_max.count() == 700);
+  CHECK(config.nats_servers == std::vector<std::string>{"nats://a", "nats://b", "nats://c"});
+  CHECK(config.policy.file == "/p.toml");
+  CHECK(config.trusted_signers.size() == 1);
+  REQUIRE(config.plugins.size() == 2);
+  CHECK(config.plugins[0].name == "second");
+  CHECK_FALSE(config.plugins[0].enabled);
+  CHECK(config.plugins[0].where == "/etc/trellis/trellis.toml:16");
+  const auto &first = config.plugins[1];
+  CHECK(first.name == "first");
+  CHECK(first.path == "/etc/a.so");
+  CHECK(first.sha256 == pin);
+  CHECK(first.enabled);
+  CHECK(first.limits.queue == 5);
+  CHECK(first.limits.max_concurrency == 2);
+  CHECK(first.limits.deadline.count() == 900);
+  CHECK(first.limits.max_abandoned == 4);
+  CHECK(first.config_json == "{}");
+}
+
+TEST_CASE("a plugin's own table becomes JSON") {
+  const auto config =
+      read(kLeast + "[plugins.p]\npath = \"p.so\"\n"
+                    "[plugins.p.config]\nzeta = 1\nalpha = [1.5, \"x\", true, {k = -9223372036854775808}]\n"
+                    "day = 2024-02-29\nat = 2024-02-29T12:30:00.5Z\nlocal = 07:32:00\n"
+                    "[plugins.p.config.deep.er]\n\"with space\" = \"\\u0001\"\n");
+  REQUIRE(config.plugins.size() == 1);
+  CHECK(config.plugins[0].config_json ==
+        R"({"zeta":1,"alpha":[1.5,"x",true,{"k":-9223372036854775808}],"day":"2024-02-29",)"
+        R"("at":"2024-02-29T12:30:00.5Z","local":"07:32:00","deep":{"er":{"with space":"\u0001"}}})");
+}
+
+TEST_CASE("a plugin's table may come before the plugin") {
+  const auto config =
+      read("[plugins.b.config]\nx = 1\n" + kLeast + "[plugins.a]\npath = \"a.so\"\n[plugins.b]\npath = \"b.so\"\n");
+  REQUIRE(config.plugins.size() == 2);
+  CHECK(config.plugins[0].name == "b");
+  CHECK(config.plugins[0].config_json == R"({"x":1})");
+}
+
+TEST_CASE("numbers that JSON lacks are refused in a plugin's table") {
+  CHECK(
+      problem("[plugins.p]\npath = \"p.so\"\n[plugins.p.config]\na = [1, nan]\n") ==
+      "config_value t.toml:10: an item of plugins.p.config is the number nan (expected a table of values that JSON has "
+      "(no nan, no inf))");
+  CHECK(problem("[plugins.p]\npath = \"p.so\"\n[plugins.p.config.x]\na = -inf\n")
+            .starts_with("config_value t.toml:10: "));
+}
+
+TEST_CASE("an unknown key is an error with a suggestion") {
+  CHECK(problem("[plugins.p]\npath = \"p.so\"\nquue = 3\n") ==
+        "config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of path, sha256, "
+        "enabled, queue, max_concurrency, deadline_ms, max_abandoned, config)");
+  CHECK(problem("[trsut]\nsigners = []\n")
+            .starts_with("config_unknown_key t.toml:7: unknown key trsut, did you mean trust?"));
+  CHECK(problem("[trust]\nxyzzy = 1\n") ==
+        "config_unknown_key t.toml:8: unknown key trust.xyzzy (expected one of signers)");
+  CHECK(problem("[trust]\n\"a\\nb\" = 1\n").starts_with("config_unknown_key t.toml:8: unknown key trust.\"a b\""));
+}
+
+TEST_CASE("a value out of range or of another type says what was found and what was expected") {
+  const std::string plugin = "[plugins.p]\npath = \"p.so\"\n";
+  CHECK(problem(plugin + "queue = 0\n") ==
+        "config_value t.toml:9: plugins.p.queue is the number 0 (expected an integer from 1 to 65536)");
+  CHECK(problem(plugin + "queue = 65537\n").find("is the number 65537") != std::string::npos);
+  CHECK(problem(plugin + "deadline_ms = \"10s\"\n") ==
+        "config_value t.toml:9: plugins.p.deadline_ms is the text \"10s\" (expected milliseconds from 1 to 3600000)");
+  CHECK(problem(plugin + "max_concurrency = 1.5\n").find("is the number 1.5") != std::string::npos);
+  CHECK(problem(plugin + "enabled = 1\n").find("(expected true or false)") != std::string::npos);
+  CHECK(problem(plugin + "sha256 = \"ABC\"\n").find("(expected 64 lower-case hex digits)") != std::string::npos);
+  CHECK(problem(plugin + "config = 3\n").find("plugins.p.config is the number 3") != std::string::npos);
+  CHECK(problem("[plugins]\np = 3\n").find("plugins.p is the number 3") != std::string::npos);
+  CHECK(problem("[[plugins]]\n").find("plugins is a list (expected a table)") != std::string::npos);
+  CHECK(problem("[plugins.\"a b\"]\npath = \"x\"\n").find("plugins.\"a b\" is no name of a plugin") !=
+        std::string::npos);
+  CHECK(problem("[trust]\nsigners = [\"RWQ\"]\n")
+            .starts_with("config_value t.toml:8: an item of trust.signers is the text"));
+}
+
+TEST_CASE("a choice lists what can be chosen") {
+  const auto error =
+      error_of("[host]\nlog = \"xml\"\nstate_dir = \"s\"\n[nats]\nservers = \"x\"\n[policy]\nfile = \"p\"\n");
+  CHECK(error.text() == "t.toml:2: host.log is the text \"xml\" (expected \"json\" or \"console\")");
+}
+
+TEST_CASE("servers need at least one URL") {
+  const auto with = [](const std::string &servers) {
+    return "[host]\nstate_dir = \"s\"\n[policy]\nfile = \"p\"\n[nats]\nservers = " + servers + "\n";
+  };
+  CHECK(error_of(with("[]")).code == "config_value");
+  CHECK(error_of(with("\"\"")).code == "config_value");
+  CHECK(error_of(with("\"nats://a,,b\"")).code == "config_value");
+  CHECK(error_of(with("[\"nats://a\", 3]")).code == "config_value");
+}
+
+TEST_CASE("what is missing is named") {
+  CHECK(error_of("").text() == "t.toml:1: host.state_dir is missing (expected a path)");
+  CHECK(problem("\n[plugins.p]\nqueue = 1\n") ==
+        "config_missing t.toml:8: plugins.p.path is missing (expected a path)");
+}
+
+TEST_CASE("of several mistakes the first in the file is reported") {
+  const auto error = error_of("[plugins.p]\nqueue = 0\n[host]\nlog = 1\nnmae = 2\n[trust]\nx = 1\n");
+  CHECK(error.where == "t.toml:1"); // plugins.p.path is missing
+  CHECK(error_of("[plugins.p]\npath = \"x\"\nqueue = 0\n[host]\nlog = 1\n").where == "t.toml:3");
+}
+
+TEST_CASE("a syntax error has its line") {
+  CHECK(problem("[plugins.p]\npath = \n").starts_with("config_syntax t.toml:8: "));
+  CHECK(problem("[plugins.p]\npath = \"a\"\n[plugins.p]\npath = \"b\"\n").starts_with("config_syntax t.toml:9: "));
+}
+
+TEST_CASE("a file that is too large or not there is refused") {
+  CHECK(error_of(std::string(kMaxConfigBytes + 1, '#')).code == "config_too_large");
+  const auto missing = load_config("/nonexistent/trellis.toml");
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == "config_unreadable");
+  const auto folder = load_config("/");
+  REQUIRE_FALSE(folder);
+  CHECK(folder.error().code == "config_unreadable");
+}
+
+TEST_CASE("suggestions come only for names that are close") {
+  const std::vector<std::string> names{"queue", "path", "enabled"};
+  CHECK(closest_name("quue", names) == "queue");
+  CHECK(closest_name("eueuq", names).empty());
+  CHECK(closest_name("enbaled", names) == "enabled");
+  CHECK(closest_name("pth", names) == "path");
+  CHECK(closest_name("x", names).empty());
+  CHECK(closest_name("", names).empty());
+  CHECK(closest_name(std::string(100000, 'q'), names).empty());
+}
+
+TEST_CASE("docs/config.md describes every key as the code does") {
+  const auto docs = file_text(TRELLIS_SOURCE_ROOT "/docs/config.md");
+  const auto described = config_markdown();
+  INFO("docs/config.md has to hold this:\n" << described);
+  CHECK(docs.find(described) != std::string::npos);
+}
+
+TEST_CASE("a text that trips an assertion of toml++ is a syntax error like any other") {
+  for (const char *text : {"[/", "[a./]", "[[/]]", "a./ = 1", "\uFE7F", "0\u0400", "\u00E9"}) {
+    INFO(text);
+    const auto config = parse_config(text, "t.toml");
+    REQUIRE(!config);
+    CHECK(config.error().code == "config_syntax");
+    CHECK(config.error().where == "t.toml:1");
+  }
+}

@@ -1,0 +1,67 @@
+// One running copy of a plugin: loaded code, instance, connection, subscriptions, calls. A replaced plugin is a new
+// generation beside the old one.
+//
+// start: load, create, connect, start, subscribe, in this order: the plugin's own start has returned before its first
+// request arrives, so a slow start loses none. stop: unsubscribe, answer what is in flight, stop, destroy. An instance
+// whose handler never came back is neither destroyed nor freed: it is left behind, counted, and said.
+#pragma once
+
+#include "artifact.h"
+#include "config.h"
+#include "contract_directory.h"
+#include "policy.h"
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace trellis::host {
+
+// What all generations share. References outlive every generation.
+struct HostParts {
+  const Log &log;
+  NatsLoop &loop;
+  Policy &policy;
+  const ContractDirectory &contracts;
+  const Config &config;
+};
+
+class Generation {
+public:
+  // `number` counts the copies of this plugin's code that this process has loaded.
+  Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
+             std::size_t number);
+  // Call stop() first.
+  ~Generation();
+  Generation(const Generation &) = delete;
+  Generation &operator=(const Generation &) = delete;
+
+  // [may block] Errors: those of load_code; "create_failed", "start_failed" with the plugin's words;
+  // "handlers_disagree" naming each surface; "cancelled" when `stop` was requested while it waited for NATS.
+  Result<void> start(std::stop_token stop);
+  // [may block] Drains until `deadline`. False when a handler never came back: this object must then live as long as
+  // the process.
+  bool stop(std::chrono::steady_clock::time_point deadline);
+  // New credentials, without losing a request.
+  void rotate();
+
+  const Manifest &manifest() const;
+  const Artifact &artifact() const;
+  const PluginConfig &config() const;
+  std::size_t number() const;
+  Calls::Counts calls() const;
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What a contract asks for that this host can't serve yet, one text each: "operations (no provider)" ... Pure.
+std::vector<std::string> unserved_surfaces(const Manifest &manifest);
+
+// The handler table against the contract: one text for each surface that is missing, undeclared or double. Pure.
+std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const Manifest &manifest);
+
+} // namespace trellis::host

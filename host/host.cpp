@@ -1,0 +1,473 @@
+#include "host.h"
+
+#include "session_keys.h"
+#include "wire/ulid.h"
+#include <algorithm>
+#include <optional>
+#include <rapidjson/document.h>
+#include <set>
+#include <stop_token>
+#include <utility>
+
+namespace trellis::host {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kStopGrace{5}; // beyond `drain`, for a plugin's own stop and the last replies
+
+std::string member(const PolicyAnswer &answer, std::string_view name) {
+  const auto body = parse_json(answer.body);
+  return body ? std::string(string_member(*body, name)) : std::string();
+}
+
+bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
+  return a.config_json == b.config_json && a.limits.queue == b.limits.queue &&
+         a.limits.max_concurrency == b.limits.max_concurrency && a.limits.deadline == b.limits.deadline &&
+         a.limits.max_abandoned == b.limits.max_abandoned;
+}
+
+template <class Fn>
+void each_used_contract(const Manifest &manifest, Fn fn) {
+  const auto &uses = manifest.model().uses;
+  if (!uses) return;
+  for (const auto *group : {&uses->required, &uses->optional})
+    if (*group)
+      for (const auto &[alias, use] : **group)
+        fn(use.contract);
+}
+
+} // namespace
+
+std::string_view phase_name(Phase phase) {
+  switch (phase) {
+  case Phase::inspecting: return "inspecting";
+  case Phase::refused: return "refused";
+  case Phase::pending: return "pending";
+  case Phase::starting: return "starting";
+  case Phase::running: return "running";
+  case Phase::stopping: return "stopping";
+  case Phase::failed: return "failed";
+  case Phase::disabled: return "disabled";
+  }
+  return "unknown";
+}
+
+struct Host::Inspected {
+  Result<Vetted> vetted;
+  std::optional<SessionKey> key;
+};
+
+// One configured plugin. Touched by the control thread only; `thread` works on copies.
+struct Host::Slot {
+  PluginConfig config;
+  Phase phase = Phase::inspecting;
+  std::string detail;
+  std::optional<Vetted> vetted; // the file as last inspected
+  std::optional<SessionKey> key;
+  std::shared_ptr<Generation> running;
+  std::size_t loaded = 0; // copies of its code in this process
+  bool wanted = true;     // false: to be removed when it has stopped
+  std::jthread thread;
+  bool busy = false;       // `thread` has work
+  bool look_again = false; // something changed while it was busy
+};
+
+Result<std::unique_ptr<Host>> Host::open(Config config, const Log &log) {
+  if (auto ready = make_private_folder(config.state_dir); !ready) return tl::make_unexpected(ready.error());
+  auto policy = StaticPolicy::open(config.policy.file, config.state_dir / "replay.cache", unix_ms_now);
+  if (!policy) return tl::make_unexpected(policy.error());
+  auto loop = NatsLoop::start();
+  if (!loop) return tl::make_unexpected(loop.error());
+  std::unique_ptr<Host> host(new Host(std::move(config), log, std::move(*loop), std::move(*policy)));
+  return host;
+}
+
+Host::Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<StaticPolicy> policy)
+    : config_(std::move(config)), log_(log), loop_(std::move(loop)), policy_(std::move(policy)) {}
+
+Host::~Host() = default;
+
+HostParts Host::parts() {
+  return {log_, *loop_, *policy_, contracts_, config_};
+}
+
+void Host::post(std::function<void()> message) {
+  {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::move(message));
+  }
+  arrived_.notify_one();
+}
+
+void Host::request_reload() {
+  post([this] { reload(); });
+}
+
+void Host::request_stop() {
+  post([this] { stop_all(); });
+}
+
+bool Host::run() {
+  policy_->on_change([this] { post([this] { ask_all(); }); });
+  post([this] { apply(config_.plugins); });
+  while (!(stopping_ && slots_.empty())) {
+    std::unique_lock lock(mutex_);
+    const auto some = [this] { return !messages_.empty(); };
+    if (!stopping_) {
+      arrived_.wait(lock, some);
+    } else if (!arrived_.wait_until(lock, stop_deadline_, some)) {
+      report_hung();
+      return false;
+    }
+    const auto message = std::move(messages_.front());
+    messages_.pop_front();
+    lock.unlock();
+    message();
+  }
+  policy_->on_change({});
+  log_.info("host stopped", {{"left_behind", left_behind_.size()}});
+  return left_behind_.empty();
+}
+
+// A plugin that never comes back from create, start or stop must not keep the process for ever.
+void Host::report_hung() const {
+  for (const auto &[name, slot] : slots_)
+    log_.error("the plugin doesn't come back; ending without it",
+               {{"plugin", name}, {"phase", phase_name(slot->phase)}, {"detail", slot->detail}});
+}
+
+// ---------------------------------------------------------------------------------------------------------- wanted
+
+void Host::reload() {
+  if (stopping_) return;
+  auto fresh = load_config(config_.file);
+  if (!fresh) return log_.error("reload refused; everything stays as it was", {{"detail", fresh.error().text()}});
+  if (auto read = policy_->reload(); !read)
+    return log_.error("reload refused; everything stays as it was", {{"detail", read.error().text()}});
+  if (fresh->state_dir != config_.state_dir || fresh->nats_servers != config_.nats_servers ||
+      fresh->policy.file != config_.policy.file || fresh->name != config_.name)
+    log_.warn("changes of [host] name, state_dir, [nats] and [policy] file need a restart", {});
+  config_.trusted_signers = fresh->trusted_signers;
+  config_.max_generations = fresh->max_generations;
+  config_.drain = fresh->drain;
+  rotate_all_ = true; // what is accepted decides what `uses` grant
+  log_.info("reloading", {{"plugins", fresh->plugins.size()}});
+  apply(std::move(fresh->plugins));
+}
+
+void Host::apply(std::vector<PluginConfig> wanted) {
+  if (stopping_) return;
+  settled_ = false;
+  std::set<std::string> names;
+  for (auto &plugin : wanted) {
+    names.insert(plugin.name);
+    auto &slot = slots_[plugin.name];
+    if (!slot) slot = std::make_unique<Slot>();
+    slot->wanted = true;
+    slot->config = std::move(plugin);
+  }
+  std::vector<std::string> gone;
+  for (const auto &[name, slot] : slots_)
+    if (!names.contains(name)) gone.push_back(name);
+  for (const auto &name : gone)
+    retire(name);
+  inspect_all();
+}
+
+void Host::retire(const std::string &name) {
+  auto &slot = *slots_.at(name);
+  slot.wanted = false;
+  if (slot.busy) {
+    slot.thread.request_stop();
+    return;
+  }
+  if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
+  if (!stopping_) log_.info("plugin removed", {{"plugin", name}});
+  slots_.erase(name);
+}
+
+// ------------------------------------------------------------------------------------------------------- inspection
+
+void Host::inspect_all() {
+  for (auto &[name, slot] : slots_)
+    if (slot->wanted) inspect(*slot);
+  publish_contracts();
+}
+
+void Host::inspect(Slot &slot) {
+  if (slot.busy) {
+    slot.look_again = true;
+    return;
+  }
+  if (!slot.config.enabled) {
+    slot.vetted.reset();
+    if (slot.running) return withdraw(slot, Phase::disabled, "enabled = false");
+    return enter(slot, Phase::disabled);
+  }
+  if (!slot.running) enter(slot, Phase::inspecting);
+  ++inspections_;
+  const auto result = std::make_shared<std::optional<Inspected>>();
+  run_on(
+      slot,
+      [result, plugin = slot.config, signers = config_.trusted_signers, state_dir = config_.state_dir](const auto &) {
+        result->emplace(Inspected{vet_plugin(plugin, signers), std::nullopt});
+        if (!(*result)->vetted) return;
+        auto key = session_key_for(state_dir, plugin.name);
+        if (key)
+          (*result)->key = std::move(*key);
+        else
+          (*result)->vetted = tl::make_unexpected(key.error());
+      },
+      [this, &slot, result] { inspected(slot, std::move(**result)); });
+}
+
+void Host::inspected(Slot &slot, Inspected result) {
+  --inspections_;
+  if (!slot.wanted) {
+    retire(slot.config.name);
+  } else if (result.vetted) {
+    slot.vetted = std::move(*result.vetted);
+    slot.key = std::move(result.key);
+  } else {
+    slot.vetted.reset();
+    const auto &problem = result.vetted.error();
+    // A file that became bad must not take down what runs: the approved copy stays.
+    if (slot.running)
+      log_.error("the plugin's new file is refused; the running copy stays",
+                 {{"plugin", slot.config.name}, {"code", problem.code}, {"detail", problem.text()}});
+    else
+      enter(slot, Phase::refused, problem.code + ": " + problem.text());
+  }
+  publish_contracts();
+}
+
+// Once every file has been read: what is known to all, then the questions.
+void Host::publish_contracts() {
+  if (inspections_ > 0) return;
+  ContractDirectory::Contracts known;
+  std::vector<Manifest> manifests;
+  const auto add = [&](Slot &slot, const Manifest &manifest) {
+    const auto [entry, fresh] = known.try_emplace(manifest.id(), manifest);
+    if (fresh) manifests.push_back(manifest);
+    if (!fresh && entry->second.digest() != manifest.digest() && slot.vetted && !slot.running) {
+      slot.vetted.reset();
+      enter(slot, Phase::refused, "another plugin serves another version of " + manifest.id());
+    }
+  };
+  for (auto &[name, slot] : slots_)
+    if (slot->vetted && slot->wanted) add(*slot, slot->vetted->artifact->manifest());
+  for (auto &[name, slot] : slots_)
+    if (slot->running && !slot->vetted) add(*slot, slot->running->manifest());
+
+  std::vector<std::string> changed;
+  const auto before = contracts_.snapshot();
+  for (const auto &[id, manifest] : known)
+    if (const auto old = before->find(id); old == before->end() || old->second.digest() != manifest.digest())
+      changed.push_back(id);
+  contracts_.replace(std::move(known));
+  policy_->set_known_contracts(std::move(manifests));
+  rotate_dependents(changed);
+  ask_all();
+}
+
+// A connection's permissions are made when it connects: those that use a changed contract connect again.
+void Host::rotate_dependents(const std::vector<std::string> &changed) {
+  const bool all = std::exchange(rotate_all_, false);
+  for (auto &[name, slot] : slots_) {
+    if (!slot->running) continue;
+    bool depends = false;
+    each_used_contract(slot->running->manifest(), [&](const std::string &id) {
+      depends = depends || all || std::find(changed.begin(), changed.end(), id) != changed.end();
+    });
+    if (depends) slot->running->rotate();
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------- policy
+
+void Host::ask_all() {
+  if (stopping_ || inspections_ > 0) return;
+  for (auto &[name, slot] : slots_)
+    if (slot->wanted && slot->config.enabled) ask(*slot);
+  report_when_settled();
+}
+
+void Host::ask(Slot &slot) {
+  if (slot.busy) {
+    slot.look_again = true;
+    return;
+  }
+  const Manifest *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : nullptr;
+  if (!manifest && slot.running) manifest = &slot.running->manifest();
+  if (!manifest || !slot.key) return;
+  const auto name = slot.config.name;
+  ++questions_;
+  policy_->bootstrap(bootstrap_request(*slot.key, *manifest, true, unix_ms_now() / 1000),
+                     [this, name](const PolicyAnswer &answer) {
+                       post([this, name, answer] {
+                         --questions_;
+                         const auto found = slots_.find(name);
+                         if (found != slots_.end()) answered(*found->second, answer);
+                       });
+                     });
+}
+
+void Host::answered(Slot &slot, const PolicyAnswer &answer) {
+  if (!slot.wanted || stopping_) return;
+  if (slot.busy) {
+    slot.look_again = true;
+    return;
+  }
+  if (answer.status == 200) {
+    const bool up_to_date =
+        slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
+    if (!up_to_date || !same_plugin(slot.running->config(), slot.config)) return activate(slot);
+    if (slot.phase != Phase::running) enter(slot, Phase::running);
+    return report_when_settled();
+  }
+  const auto phase = answer.status == 202 ? Phase::pending : Phase::refused;
+  const auto detail = member(answer, "reason") + ": " + member(answer, "message");
+  const bool about_successor =
+      slot.running && slot.vetted && slot.running->manifest().digest() != slot.vetted->artifact->manifest().digest();
+  if (!slot.running) {
+    enter(slot, phase, detail);
+  } else if (about_successor) {
+    log_.warn(
+        "the plugin's new version isn't approved; the running one stays",
+        {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
+    slot.vetted.reset(); // what runs is asked about from now on, until the next reload
+    return ask(slot);
+  } else {
+    return withdraw(slot, phase, detail);
+  }
+  report_when_settled();
+}
+
+// ------------------------------------------------------------------------------------------------------ transitions
+
+void Host::activate(Slot &slot) {
+  if (!slot.vetted || !slot.key) return;
+  if (slot.loaded >= config_.max_generations) {
+    const auto detail = "this process has loaded " + std::to_string(slot.loaded) +
+                        " copies of the plugin (max_generations); restart the host to run the new one";
+    log_.error("reload needs a restart", {{"plugin", slot.config.name}, {"detail", detail}});
+    if (!slot.running) enter(slot, Phase::failed, detail);
+    return report_when_settled();
+  }
+  ++slot.loaded;
+  if (!slot.running) enter(slot, Phase::starting);
+  auto fresh =
+      std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), slot.loaded);
+  const auto result = std::make_shared<Result<void>>();
+  const auto left = std::make_shared<bool>(false);
+  run_on(
+      slot,
+      [fresh, result, left, old = slot.running, drain = config_.drain](const std::stop_token &stop) {
+        *result = fresh->start(stop);
+        if (*result && old) *left = !old->stop(Clock::now() + drain);
+      },
+      [this, &slot, fresh, result, left] {
+        if (*left) left_behind_.push_back(slot.running);
+        activated(slot, fresh, *result);
+      });
+}
+
+void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result) {
+  if (!slot.wanted) {
+    if (result) slot.running = std::move(fresh);
+    return retire(slot.config.name);
+  }
+  if (result) {
+    const bool replaced = slot.running != nullptr;
+    slot.running = std::move(fresh);
+    enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
+  } else if (slot.running) {
+    log_.error("the plugin's new copy failed; the running one stays",
+               {{"plugin", slot.config.name}, {"code", result.error().code}, {"detail", result.error().text()}});
+  } else {
+    enter(slot, Phase::failed, result.error().code + ": " + result.error().text());
+  }
+  report_when_settled();
+}
+
+void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
+  enter(slot, Phase::stopping, detail);
+  const auto clean = std::make_shared<bool>(true);
+  run_on(
+      slot,
+      [clean, old = slot.running, drain = config_.drain](const auto &) { *clean = old->stop(Clock::now() + drain); },
+      [this, &slot, clean, phase, detail] {
+        if (!*clean) left_behind_.push_back(slot.running);
+        slot.running.reset();
+        if (!slot.wanted) return retire(slot.config.name);
+        enter(slot, phase, detail);
+        report_when_settled();
+      });
+}
+
+void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done) {
+  slot.busy = true;
+  slot.thread = std::jthread([this, &slot, work = std::move(work), done = std::move(done)](std::stop_token stop) {
+    work(std::move(stop));
+    post([this, &slot, done] {
+      slot.busy = false;
+      const auto name = slot.config.name;
+      done(); // may remove the slot
+      const auto still = slots_.find(name);
+      if (still != slots_.end() && !still->second->busy && std::exchange(still->second->look_again, false))
+        inspect(*still->second);
+      report_when_settled();
+    });
+  });
+}
+
+// ------------------------------------------------------------------------------------------------- states and the end
+
+void Host::enter(Slot &slot, Phase phase, const std::string &detail) {
+  if (slot.phase == phase && slot.detail == detail && phase != Phase::running) return;
+  slot.phase = phase;
+  slot.detail = detail;
+  const auto level = phase == Phase::refused || phase == Phase::failed ? LogLevel::error
+                     : phase == Phase::inspecting                      ? LogLevel::debug
+                                                                       : LogLevel::info;
+  const Manifest *manifest = slot.vetted    ? &slot.vetted->artifact->manifest()
+                             : slot.running ? &slot.running->manifest()
+                                            : nullptr;
+  const std::string message = "plugin " + std::string(phase_name(phase));
+  if (manifest)
+    log_.write(level, message,
+               {{"plugin", slot.config.name},
+                {"contract", manifest->id()},
+                {"digest", manifest->digest()},
+                {"session_key", slot.key ? std::string_view(slot.key->text()) : std::string_view{}},
+                {"detail", detail}});
+  else
+    log_.write(level, message, {{"plugin", slot.config.name}, {"detail", detail}});
+}
+
+void Host::report_when_settled() {
+  if (settled_ || stopping_ || inspections_ > 0 || questions_ > 0) return;
+  std::size_t running = 0, waiting = 0;
+  for (const auto &[name, slot] : slots_) {
+    const bool under_way = slot->busy || slot->phase == Phase::inspecting || slot->phase == Phase::starting;
+    if (under_way && slot->config.enabled) return;
+    running += slot->phase == Phase::running ? 1U : 0U;
+    waiting += slot->phase == Phase::pending ? 1U : 0U;
+  }
+  settled_ = true;
+  log_.info("host ready", {{"plugins", slots_.size()}, {"running", running}, {"pending", waiting}});
+}
+
+void Host::stop_all() {
+  if (std::exchange(stopping_, true)) return;
+  stop_deadline_ = Clock::now() + config_.drain + kStopGrace;
+  log_.info("stopping", {{"plugins", slots_.size()}});
+  std::vector<std::string> names;
+  for (const auto &[name, slot] : slots_)
+    names.push_back(name);
+  for (const auto &name : names)
+    retire(name);
+}
+
+} // namespace trellis::host

@@ -1,0 +1,270 @@
+#include "host_api.h"
+
+#include "contracts/json.h"
+#include "runtime/rpc_client.h"
+#include "transport/transport.h"
+#include <algorithm>
+#include <chrono>
+#include <rapidjson/document.h>
+
+namespace trellis::host {
+namespace {
+
+constexpr std::uint32_t kDefaultTimeoutMs = 3000; // trellis_rpc_call: 0
+constexpr std::size_t kMaxHeaders = 64;           // of one message through trellis.transport/1
+
+std::string_view view(trellis_str text) {
+  return text.data && text.size > 0 ? std::string_view{text.data, text.size} : std::string_view{};
+}
+trellis_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+bool is_text(trellis_str text) {
+  return text.size == 0 || text.data != nullptr;
+}
+
+void write(trellis_sink sink, std::string_view data) {
+  if (sink.write) sink.write(sink.context, str(data));
+}
+
+void report(trellis_error_sink sink, const ErrorEnvelope &error) {
+  if (!sink.report) return;
+  const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
+                          str(error.fields)};
+  sink.report(sink.context, &out);
+}
+void report(trellis_error_sink sink, const Error &error) {
+  report(sink, unexpected_error(error.text()));
+}
+
+// What a plugin wrote into a growable struct, as far as its size covers it.
+HandlerError read_error(const trellis_error *error) {
+  HandlerError read;
+  if (!error) return read;
+  if (TRELLIS_HAS(trellis_error, error, type)) read.type = view(error->type);
+  if (TRELLIS_HAS(trellis_error, error, message)) read.message = view(error->message);
+  if (TRELLIS_HAS(trellis_error, error, context)) read.context = view(error->context);
+  if (TRELLIS_HAS(trellis_error, error, fields)) read.fields = view(error->fields);
+  return read;
+}
+
+trellis_status status_of_lookup(const Error &error) {
+  return error.code == "not_used" ? TRELLIS_E_DENIED : TRELLIS_E_UNAVAILABLE;
+}
+
+trellis_status status_of_transport(const Error &error) {
+  if (error.code == transport_error::kNoResponders || error.code == transport_error::kClosed)
+    return TRELLIS_E_UNAVAILABLE;
+  if (error.code == transport_error::kTimeout) return TRELLIS_E_TIMEOUT;
+  if (error.code == transport_error::kDenied) return TRELLIS_E_DENIED;
+  if (error.code == transport_error::kTooLarge) return TRELLIS_E_TOO_LARGE;
+  return TRELLIS_E_FAILED;
+}
+
+// A subject that a message can be published on: tokens without wildcards or white space.
+bool is_publish_subject(std::string_view subject) {
+  if (subject.empty() || subject.front() == '.' || subject.back() == '.') return false;
+  if (subject.find("..") != std::string_view::npos) return false;
+  return std::none_of(subject.begin(), subject.end(),
+                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '*' || c == '>' || c == 0x7F; });
+}
+
+Result<Headers> read_headers(const trellis_header *headers, std::size_t count) {
+  if (count > kMaxHeaders || (count > 0 && !headers))
+    return fail("headers", {}, std::to_string(count) + " headers", "at most " + std::to_string(kMaxHeaders));
+  Headers out;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto name = view(headers[i].name), value = view(headers[i].value);
+    if (name.empty() || name.find_first_of(":\r\n ") != std::string_view::npos ||
+        value.find_first_of("\r\n") != std::string_view::npos)
+      return fail("headers", {}, "header " + std::to_string(i) + " is malformed", "a name, and a value of one line");
+    out.push_back({std::string(name), std::string(value)});
+  }
+  return out;
+}
+
+bool is_json_object(std::string_view text) {
+  const auto document = parse_json(text);
+  return document && document->IsObject();
+}
+
+} // namespace
+
+// The C functions. `self` is the HostApi. Nothing throws across: running out of memory ends the process.
+struct HostApi::Functions {
+  static HostApi &api(void *self) { return *static_cast<HostApi *>(self); }
+  static const Parts *parts(void *self) { return api(self).connected_.load() ? &api(self).parts_ : nullptr; }
+
+  static const void *get_extension(void *, trellis_str id) noexcept {
+    static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &Functions::publish,
+                                                     &Functions::request};
+    return view(id) == TRELLIS_EXT_TRANSPORT ? &kTransport : nullptr;
+  }
+
+  static void log(void *self, std::int32_t level, trellis_str message, trellis_str fields) noexcept {
+    const auto &host = api(self);
+    const auto least = static_cast<std::int32_t>(LogLevel::trace), most = static_cast<std::int32_t>(LogLevel::error);
+    const auto at = static_cast<LogLevel>(std::clamp(level, least, most));
+    if (view(fields).empty())
+      host.log_.write(at, view(message), {{"plugin", host.plugin_}});
+    else if (is_json_object(view(fields)))
+      host.log_.write(at, view(message), {{"plugin", host.plugin_}, LogField::json("fields", view(fields))});
+    else
+      host.log_.write(at, view(message), {{"plugin", host.plugin_}, {"fields", view(fields)}});
+  }
+
+  static trellis_status config(void *self, trellis_sink out) noexcept {
+    write(out, api(self).config_json_);
+    return TRELLIS_OK;
+  }
+
+  static trellis_status identity(void *self, trellis_sink out) noexcept {
+    write(out, api(self).identity_json_);
+    return TRELLIS_OK;
+  }
+
+  static trellis_status complete(void *self, trellis_call call, trellis_str output) noexcept {
+    const auto *found = parts(self);
+    return found ? found->calls->complete(call, view(output)) : TRELLIS_E_GONE;
+  }
+
+  static trellis_status fail_call(void *self, trellis_call call, const trellis_error *error) noexcept {
+    const auto *found = parts(self);
+    return found ? found->calls->fail(call, read_error(error)) : TRELLIS_E_GONE;
+  }
+
+  static trellis_status release(void *self, trellis_call call) noexcept {
+    const auto *found = parts(self);
+    return found ? found->calls->release(call) : TRELLIS_E_GONE;
+  }
+
+  static trellis_status call_state(void *self, trellis_call call) noexcept {
+    const auto *found = parts(self);
+    return found ? found->calls->state(call) : TRELLIS_E_GONE;
+  }
+
+  // The method and options of a call, or the status that refuses it.
+  struct Prepared {
+    trellis_status status = TRELLIS_OK;
+    Error problem;
+    std::shared_ptr<const RpcMethod> method;
+    CallOptions options;
+  };
+  static Prepared prepare(void *self, const trellis_rpc_call *call) {
+    const auto *found = parts(self);
+    if (!found) return {TRELLIS_E_UNAVAILABLE, {"closed", {}, "the plugin isn't connected yet", {}, {}}, {}, {}};
+    if (!call || !TRELLIS_HAS(trellis_rpc_call, call, input) || !is_text(call->contract_id) || !is_text(call->name) ||
+        !is_text(call->input))
+      return {TRELLIS_E_INVALID, {"argument", {}, "the call struct is too small or malformed", {}, {}}, {}, {}};
+    auto method = found->outgoing->find(view(call->contract_id), view(call->name));
+    if (!method) return {status_of_lookup(method.error()), method.error(), {}, {}};
+    Prepared ready;
+    ready.method = std::move(*method);
+    ready.options.timeout = std::chrono::milliseconds(call->timeout_ms > 0 ? call->timeout_ms : kDefaultTimeoutMs);
+    if (TRELLIS_HAS(trellis_rpc_call, call, traceparent)) ready.options.traceparent = view(call->traceparent);
+    if (TRELLIS_HAS(trellis_rpc_call, call, tracestate)) ready.options.tracestate = view(call->tracestate);
+    return ready;
+  }
+
+  static trellis_status call_rpc(void *self, const trellis_rpc_call *call, trellis_sink output,
+                                 trellis_error_sink error) noexcept {
+    const auto ready = prepare(self, call);
+    if (ready.status != TRELLIS_OK) {
+      report(error, ready.problem);
+      return ready.status;
+    }
+    const auto result = api(self).parts_.client->call_and_wait(*ready.method, view(call->input), ready.options);
+    if (!result) {
+      report(error, result.error().envelope);
+      return status_of(result.error());
+    }
+    write(output, *result);
+    return TRELLIS_OK;
+  }
+
+  static trellis_status call_rpc_async(void *self, const trellis_rpc_call *call, trellis_rpc_reply_fn reply,
+                                       void *context) noexcept {
+    if (!reply) return TRELLIS_E_INVALID;
+    const auto ready = prepare(self, call);
+    if (ready.status != TRELLIS_OK) return ready.status;
+    const auto answer = [method = ready.method, reply, context](const CallResult &result) {
+      if (result) return reply(context, TRELLIS_OK, str(*result), nullptr);
+      const auto &error = result.error().envelope;
+      const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
+                              str(error.fields)};
+      reply(context, status_of(result.error()), {}, &out);
+    };
+    api(self).parts_.client->call(*ready.method, view(call->input), ready.options, answer);
+    return TRELLIS_OK;
+  }
+
+  static trellis_status publish(void *self, trellis_str subject, trellis_str payload, const trellis_header *headers,
+                                std::size_t header_count) noexcept {
+    const auto *found = parts(self);
+    if (!found) return TRELLIS_E_UNAVAILABLE;
+    const auto given = read_headers(headers, header_count);
+    if (!given || !is_publish_subject(view(subject)) || !is_text(payload)) return TRELLIS_E_INVALID;
+    const auto sent = found->transport->publish(
+        {.subject = view(subject), .payload = view(payload), .headers = given->empty() ? nullptr : &*given});
+    return sent ? TRELLIS_OK : status_of_transport(sent.error());
+  }
+
+  static trellis_status request(void *self, trellis_str subject, trellis_str payload, const trellis_header *headers,
+                                std::size_t header_count, std::uint32_t timeout_ms, trellis_sink reply,
+                                trellis_error_sink error) noexcept {
+    const auto *found = parts(self);
+    if (!found) return TRELLIS_E_UNAVAILABLE;
+    const auto given = read_headers(headers, header_count);
+    if (!given || !is_publish_subject(view(subject)) || !is_text(payload)) return TRELLIS_E_INVALID;
+    const auto answer = request_and_wait(
+        *found->transport,
+        {.subject = view(subject), .payload = view(payload), .headers = given->empty() ? nullptr : &*given},
+        std::chrono::milliseconds(timeout_ms > 0 ? timeout_ms : kDefaultTimeoutMs));
+    if (!answer) {
+      report(error, answer.error());
+      return status_of_transport(answer.error());
+    }
+    write(reply, (*answer)->payload());
+    return TRELLIS_OK;
+  }
+};
+
+HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json)
+    : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
+      identity_json_(std::move(identity_json)) {
+  table_.size = sizeof(trellis_host);
+  table_.abi_minor = TRELLIS_ABI_MINOR;
+  table_.self = this;
+  table_.get_extension = &Functions::get_extension;
+  table_.log = &Functions::log;
+  table_.config = &Functions::config;
+  table_.identity = &Functions::identity;
+  table_.complete = &Functions::complete;
+  table_.fail = &Functions::fail_call;
+  table_.release = &Functions::release;
+  table_.call_state = &Functions::call_state;
+  table_.call_rpc = &Functions::call_rpc;
+  table_.call_rpc_async = &Functions::call_rpc_async;
+}
+
+void HostApi::connect(Parts parts) {
+  parts_ = parts;
+  connected_.store(true);
+}
+
+trellis_error_sink ErrorText::sink() {
+  return {this, [](void *self, const trellis_error *error) {
+            auto &kept = *static_cast<ErrorText *>(self);
+            const auto read = read_error(error);
+            kept.type_ = read.type;
+            kept.message_ = read.message;
+          }};
+}
+
+std::string ErrorText::text(std::string_view otherwise) const {
+  if (message_.empty() && type_.empty()) return std::string(otherwise);
+  return type_.empty() ? message_ : type_ + ": " + message_;
+}
+
+} // namespace trellis::host

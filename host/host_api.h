@@ -1,0 +1,60 @@
+// The host's functions for one running plugin: trellis_host and its extensions, as plugin.h specifies them.
+//
+// One object per instance, alive from before create until after destroy (for ever when a handler got stuck). The parts
+// behind the functions come in later than create, so before `connect` requests can't be sent and calls don't exist.
+#pragma once
+
+#include "calls.h"
+#include "log.h"
+#include "outgoing.h"
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <trellis/plugin.h>
+
+namespace trellis {
+class RpcClient;
+class Transport;
+} // namespace trellis
+
+namespace trellis::host {
+
+class HostApi {
+public:
+  // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields.
+  HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json);
+  HostApi(const HostApi &) = delete;
+  HostApi &operator=(const HostApi &) = delete;
+
+  const trellis_host *table() const { return &table_; }
+
+  // What the functions act on; all must outlive this object. Called once, before the first request.
+  struct Parts {
+    Calls *calls = nullptr;
+    Outgoing *outgoing = nullptr;
+    RpcClient *client = nullptr;
+    Transport *transport = nullptr;
+  };
+  void connect(Parts parts);
+
+private:
+  struct Functions; // the C functions
+  const Log &log_;
+  const std::string plugin_, config_json_, identity_json_;
+  trellis_host table_{};
+  Parts parts_;
+  std::atomic<bool> connected_ = false; // publishes parts_ to the plugin's threads
+};
+
+// A plugin's report to one of our error sinks: keeps the last one as text.
+class ErrorText {
+public:
+  trellis_error_sink sink();
+  // "type: message", or `otherwise` when nothing was reported.
+  std::string text(std::string_view otherwise) const;
+
+private:
+  std::string type_, message_;
+};
+
+} // namespace trellis::host

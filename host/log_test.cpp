@@ -1,0 +1,27 @@
+#include "log.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace trellis::host;
+
+namespace {
+constexpr auto kTime = "2026-01-02T03:04:05.678Z";
+}
+
+TEST_CASE("a JSON line holds time, level, message and the fields in order") {
+  CHECK(
+      format_log_line(Log::Format::json, kTime, LogLevel::warn, "plugin ready",
+                      {{"plugin", "echo"}, {"queue", 256}, LogField::json("fields", R"({"a":[1]})")}) ==
+      R"({"time":"2026-01-02T03:04:05.678Z","level":"warn","message":"plugin ready","plugin":"echo","queue":256,"fields":{"a":[1]}})");
+}
+
+TEST_CASE("a console line is for people") {
+  CHECK(format_log_line(Log::Format::console, kTime, LogLevel::info, "plugin ready", {{"plugin", "echo"}}) ==
+        "03:04:05.678 info  plugin ready  plugin=echo");
+}
+
+TEST_CASE("text from outside can't forge a line") {
+  CHECK(format_log_line(Log::Format::console, kTime, LogLevel::info, "a\nb", {{"x", "\x1b[31m"}}) ==
+        "03:04:05.678 info  a b  x= [31m");
+  CHECK(format_log_line(Log::Format::json, kTime, LogLevel::info, "a\n\"b", {}).find('\n') == std::string::npos);
+}

@@ -1,0 +1,100 @@
+// trellis-host: signals and arguments around Host.
+#include "host.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <sys/prctl.h>
+#include <thread>
+
+namespace {
+
+using namespace trellis;
+
+// SIGHUP reloads, SIGTERM and SIGINT stop; a second one of those ends the process at once.
+class Signals {
+public:
+  // Before any thread starts: all of them inherit the mask.
+  Signals() {
+    ::sigemptyset(&set_);
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT})
+      ::sigaddset(&set_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+
+  void forward_to(host::Host &host) {
+    std::thread([this, &host] {
+      for (bool stopping = false;;) {
+        int signal = 0;
+        ::sigwait(&set_, &signal);
+        if (signal == SIGHUP) {
+          host.request_reload();
+        } else if (stopping) {
+          std::_Exit(128 + signal);
+        } else {
+          stopping = true;
+          host.request_stop();
+        }
+      }
+    }).detach(); // ends with the process: the last thing that main does is exit
+  }
+
+private:
+  sigset_t set_{};
+};
+
+int check(const host::Config &config) {
+  const auto lines = host::check_config(config);
+  if (!lines) {
+    std::cerr << "trellis-host: " << lines.error().text() << '\n';
+    return 1;
+  }
+  bool all_ok = true;
+  for (const auto &line : *lines) {
+    std::cout << line.plugin << ": " << line.text << '\n';
+    all_ok = all_ok && line.ok;
+  }
+  return all_ok ? 0 : 1;
+}
+
+int serve(const host::Config &config, Signals &signals) {
+  const host::Log log(config.log_format, config.log_level);
+  auto host = host::Host::open(config, log);
+  if (!host) {
+    log.error("the host can't start", {{"code", host.error().code}, {"detail", host.error().text()}});
+    return 1;
+  }
+  signals.forward_to(**host);
+  const bool clean = (*host)->run();
+  // A handler that never came back still uses what the host owns, and the signal thread still refers to it.
+  std::fflush(nullptr);
+  std::_Exit(clean ? 0 : 3);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  // Seeds live in this process: no core dumps, no ptrace by others of the same user.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  CLI::App app{"Runs service plugins whose contracts are approved. See docs/operate.md."};
+  std::string file;
+  bool only_check = false;
+  app.add_option("--config", file, "trellis.toml")->required();
+  app.add_flag("--check", only_check, "say what would happen to each plugin, without loading or connecting anything");
+  app.set_version_flag("-V,--version", std::string("trellis-host ") + TRELLIS_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+  Signals signals;
+  const auto config = host::load_config(file);
+  if (!config) {
+    std::cerr << "trellis-host: " << config.error().text() << '\n';
+    return 1;
+  }
+  return only_check ? check(*config) : serve(*config, signals);
+}
