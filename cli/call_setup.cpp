@@ -1,0 +1,113 @@
+#include "call_setup.h"
+#include "host/artifact.h"
+#include "host/policy_file.h"
+#include "wire/ulid.h"
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <ostream>
+
+namespace trellis::cli {
+namespace {
+
+std::vector<Manifest> plugin_contracts(const host::Config &config, std::ostream &notes) {
+  std::vector<Manifest> contracts;
+  for (const host::PluginConfig &plugin : config.plugins) {
+    if (!plugin.enabled) continue;
+    if (const auto artifact = host::Artifact::open(plugin.path))
+      contracts.push_back(artifact->manifest());
+    else
+      notes << "warning: plugin " << plugin.name << " is left out: " << artifact.error().text() << "\n";
+  }
+  return contracts;
+}
+
+Result<Manifest> read_contract(const std::filesystem::path &file) {
+  if (file.extension() == ".so") {
+    const auto artifact = host::Artifact::open(file);
+    if (!artifact) return tl::unexpected(artifact.error());
+    return artifact->manifest();
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return fail("contract_unreadable", file.string(), "the contract can't be read", "a manifest or a plugin file");
+  return Manifest::parse(std::string(std::istreambuf_iterator<char>(in), {}));
+}
+
+// --contract narrows the choice, or brings a contract that no plugin of trellis.toml has.
+Result<std::vector<Manifest>> chosen_contracts(const std::string &choice, std::vector<Manifest> &known) {
+  if (choice.empty()) return known;
+  std::vector<Manifest> chosen;
+  std::ranges::copy_if(known, std::back_inserter(chosen), [&](const Manifest &each) { return each.id() == choice; });
+  if (!chosen.empty()) return chosen;
+  auto contract = read_contract(choice);
+  if (!contract) return tl::unexpected(contract.error());
+  known.push_back(*contract);
+  return std::vector<Manifest>{std::move(*contract)};
+}
+
+std::string did_you_mean(const std::string &name) {
+  return name.empty() ? "" : ", did you mean " + name + "?";
+}
+
+Result<SessionKey> caller_key(const host::StaticPolicyFile &policy, const std::string &name) {
+  const auto caller = std::ranges::find(policy.callers, name, &host::StaticCaller::name);
+  if (caller == policy.callers.end()) {
+    std::vector<std::string> names;
+    std::ranges::transform(policy.callers, std::back_inserter(names), &host::StaticCaller::name);
+    return fail("caller_unknown", policy.file.string(),
+                "there is no caller \"" + name + "\"" + did_you_mean(host::closest_name(name, names)),
+                "a [[callers]] entry of that name");
+  }
+  const auto file = policy.file.parent_path() / "callers" / (name + ".seed");
+  const auto seed = host::read_secret_file(file);
+  if (!seed) return tl::unexpected(seed.error());
+  auto key = SessionKey::from_seed(seed->reveal());
+  if (key && key->text() != caller->session_key)
+    return fail("caller_unknown", file.string(), "holds another key than session_key of caller " + name,
+                "the seed of " + caller->session_key);
+  return key;
+}
+
+} // namespace
+
+Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std::string &rpc) {
+  std::vector<std::string> names;
+  const Manifest *found = nullptr;
+  for (const Manifest &contract : known) {
+    if (contract.model().rpc)
+      for (const auto &[name, surface] : *contract.model().rpc)
+        names.push_back(name);
+    if (!contract.rpc(rpc)) continue;
+    if (found && found->id() != contract.id())
+      return fail("rpc_ambiguous", rpc, found->id() + " and " + contract.id() + " both have it", "--contract ID");
+    if (!found) found = &contract;
+  }
+  if (found) return *found;
+  return fail("rpc_unknown", rpc,
+              "no contract of the plugins in trellis.toml has this rpc" + did_you_mean(host::closest_name(rpc, names)),
+              "the name of an rpc, or --contract FILE");
+}
+
+Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &notes) {
+  auto config = host::load_config(arguments.config);
+  if (!config) return tl::unexpected(config.error());
+  const auto file = host::load_static_policy(config->policy.file);
+  if (!file) return tl::unexpected(file.error());
+  auto key = caller_key(*file, arguments.caller);
+  if (!key) return tl::unexpected(key.error());
+  auto policy = host::StaticPolicy::open(config->policy.file, "", unix_ms_now);
+  if (!policy) return tl::unexpected(policy.error());
+
+  std::vector<Manifest> known = plugin_contracts(*config, notes);
+  const auto chosen = chosen_contracts(arguments.contract, known);
+  if (!chosen) return tl::unexpected(chosen.error());
+  const auto contract = contract_with_rpc(*chosen, arguments.rpc);
+  if (!contract) return tl::unexpected(contract.error());
+  auto method = compile_rpc(*contract, arguments.rpc);
+  if (!method) return tl::unexpected(method.error());
+  (*policy)->set_known_contracts(std::move(known));
+  return CallSetup{std::move(*config), std::move(*policy), std::move(*key), std::move(*method)};
+}
+
+} // namespace trellis::cli

@@ -1,0 +1,207 @@
+// trellis plugin: plugin files before they run. `plugin run` and `plugin new` register themselves from their own files.
+#include "commands.h"
+#include "contract_file.h"
+#include "file_write.h"
+#include "host/policy_file.h"
+#include "host/trust_minisign.h"
+#include "plugin_inspect.h"
+
+#include <ctime>
+#include <sys/stat.h>
+
+namespace trellis::cli {
+namespace {
+
+Result<std::vector<host::SignerKey>> parse_signers(const std::vector<std::string> &texts) {
+  std::vector<host::SignerKey> out;
+  for (const auto &text : texts) {
+    auto signer = host::parse_signer(text);
+    if (!signer) return tl::make_unexpected(std::move(signer.error()));
+    out.push_back(std::move(*signer));
+  }
+  return out;
+}
+
+Result<std::optional<std::string>> read_signature(const std::string &plugin) {
+  const auto file = plugin + ".sig";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  auto text = read_text_file(file, host::kMaxSignatureText);
+  if (!text) return tl::make_unexpected(std::move(text.error()));
+  return std::move(*text);
+}
+
+// ---------------------------------------------------------------------------------------------------------- inspect
+
+struct InspectOptions {
+  std::string file;
+  std::vector<std::string> known, signers;
+  bool imports = false;
+};
+
+Result<InspectionInput> inspection_input(const InspectOptions &options) {
+  auto known = read_contracts(options.known);
+  if (!known) return tl::make_unexpected(std::move(known.error()));
+  auto signers = parse_signers(options.signers);
+  if (!signers) return tl::make_unexpected(std::move(signers.error()));
+  auto signature = read_signature(options.file);
+  if (!signature) return tl::make_unexpected(std::move(signature.error()));
+  return InspectionInput{std::move(*signature), std::move(*signers), std::move(*known), options.imports};
+}
+
+int run_inspect(const InspectOptions &options, Output &out) {
+  const auto artifact = host::Artifact::open_for_inspection(options.file);
+  if (!artifact) return out.fail(artifact.error());
+  const auto input = inspection_input(options);
+  if (!input) return out.fail(input.error());
+  const auto inspection = inspect(*artifact, *input);
+  out.show(inspection.report);
+  return inspection.refusals.empty() ? 0 : out.fail(inspection.refusals.front());
+}
+
+void add_inspect(Command group) {
+  const auto options = std::make_shared<InspectOptions>();
+  auto command = group.command("inspect", "Show what a plugin is and what it would get, without running any of it");
+  command.argument("FILE", options->file, "plugin.so");
+  command.options("--known", options->known, "a contract that exists besides: contract.json or plugin.so (repeatable)");
+  command.options("--signer", options->signers, "a trusted public key, RW... (repeatable)");
+  command.flag("--imports", options->imports, "list the imported symbols");
+  command.action([options](Output &out) { return run_inspect(*options, out); });
+}
+
+// ------------------------------------------------------------------------------------------------------------ embed
+
+struct EmbedOptions {
+  std::string file, contract, out;
+};
+
+Result<Report> embed(const EmbedOptions &options) {
+  const auto file = read_text_file(options.file, host::kMaxArtifactBytes);
+  if (!file) return tl::make_unexpected(file.error());
+  const auto text = read_contract_text(options.contract);
+  if (!text) return tl::make_unexpected(text.error());
+  const auto manifest = parse_contract(options.contract, *text); // what isn't valid doesn't get into a plugin
+  if (!manifest) return tl::make_unexpected(manifest.error());
+  auto embedded = host::embed_contract(as_bytes(*file), *text);
+  if (!embedded) {
+    embedded.error().where = options.file;
+    return tl::make_unexpected(std::move(embedded.error()));
+  }
+  struct stat status {};
+  const mode_t mode = ::stat(options.file.c_str(), &status) == 0 ? status.st_mode & 0777 : 0644;
+  const auto target = options.out.empty() ? options.file : options.out;
+  if (auto written = replace_file(target, *embedded, mode); !written) return tl::make_unexpected(written.error());
+  Report report(target + " holds contract " + manifest->id());
+  report.text("file", target)
+      .text("id", manifest->id())
+      .text("digest", manifest->digest())
+      .text("sha256", hex(sha256(*embedded)));
+  return report;
+}
+
+void add_embed(Command group) {
+  const auto options = std::make_shared<EmbedOptions>();
+  auto command = group.command("embed", "Write a contract into a plugin file, replacing the one that is there");
+  command.argument("FILE", options->file, "plugin.so");
+  command.argument("CONTRACT", options->contract, "contract.json");
+  command.option("-o,--out", options->out, "file to write instead of FILE");
+  command.report([options] { return embed(*options); });
+}
+
+// ------------------------------------------------------------------------------------------------------------- sign
+
+struct SignOptions {
+  std::string file, key, new_key, comment;
+};
+
+Result<host::SigningKey> signing_key(const SignOptions &options) {
+  if (!options.new_key.empty()) {
+    auto key = host::generate_signing_key();
+    auto written = create_secret_file(options.new_key, host::format_signing_key(key));
+    if (!written) return tl::make_unexpected(std::move(written.error()));
+    return key;
+  }
+  const auto text = host::read_secret_file(options.key);
+  if (!text) return tl::make_unexpected(text.error());
+  auto key = host::parse_signing_key(text->reveal());
+  if (!key) key.error().where = options.key + ", " + key.error().where;
+  return key;
+}
+
+// As minisign writes it, when there is no --comment.
+std::string trusted_comment(const SignOptions &options) {
+  if (!options.comment.empty()) return options.comment;
+  const auto name = std::filesystem::path(options.file).filename().string();
+  return "timestamp:" + std::to_string(std::time(nullptr)) + "\tfile:" + name + "\thashed";
+}
+
+Result<Report> sign(const SignOptions &options) {
+  const auto artifact = host::Artifact::open(options.file); // what no host would load isn't worth a signature
+  if (!artifact) return tl::make_unexpected(artifact.error());
+  const auto key = signing_key(options);
+  if (!key) return tl::make_unexpected(key.error());
+  const auto file = options.file + ".sig";
+  const auto signature = host::sign_artifact(*key, artifact->bytes(), trusted_comment(options));
+  if (auto written = replace_file(file, as_bytes(signature), 0644); !written)
+    return tl::make_unexpected(written.error());
+  Report report("signed " + options.file);
+  report.text("signature", file)
+      .text("signer", key->signer().text)
+      .text("keyId", host::key_id_text(key->id))
+      .text("id", artifact->manifest().id())
+      .text("sha256", artifact->sha256_hex());
+  return report;
+}
+
+void add_sign(Command group) {
+  const auto options = std::make_shared<SignOptions>();
+  auto command = group.command("sign", "Write FILE.sig, a minisign signature");
+  command.argument("FILE", options->file, "plugin.so");
+  command.option("--key", options->key, "file with the signing key");
+  command.option("--new-key", options->new_key, "make a signing key, and keep it in this file");
+  command.exactly_one("--key", "--new-key");
+  command.option("--comment", options->comment, "trusted comment; default: time and file name");
+  command.report([options] { return sign(*options); });
+}
+
+// ----------------------------------------------------------------------------------------------------------- verify
+
+struct VerifyOptions {
+  std::string file;
+  std::vector<std::string> signers;
+};
+
+Result<Report> verify(const VerifyOptions &options) {
+  const auto signers = parse_signers(options.signers);
+  if (!signers) return tl::make_unexpected(signers.error());
+  const auto artifact = host::Artifact::open(options.file);
+  if (!artifact) return tl::make_unexpected(artifact.error());
+  const auto trust = host::check_trust(*artifact, {}, *signers);
+  if (!trust) return tl::make_unexpected(trust.error());
+  Report report(options.file + " is signed by a given key");
+  report.text("signer", trust->signer->text)
+      .text("keyId", host::key_id_text(trust->signer->id))
+      .text("id", artifact->manifest().id())
+      .text("sha256", artifact->sha256_hex());
+  return report;
+}
+
+void add_verify(Command group) {
+  const auto options = std::make_shared<VerifyOptions>();
+  auto command = group.command("verify", "Say whether FILE.sig is a signature of FILE by one of the given keys");
+  command.argument("FILE", options->file, "plugin.so");
+  command.options("--signer", options->signers, "a trusted public key, RW... (repeatable)", Presence::required);
+  command.report([options] { return verify(*options); });
+}
+
+} // namespace
+
+void add_plugin_commands(Command root) {
+  auto group = root.group("plugin", "Plugin files");
+  add_inspect(group);
+  add_embed(group);
+  add_sign(group);
+  add_verify(group);
+}
+
+} // namespace trellis::cli
