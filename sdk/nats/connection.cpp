@@ -110,7 +110,11 @@ natsStatus Connection::configure(natsOptions *options) {
   std::vector<const char *> servers;
   for (const auto &server : settings_.servers)
     servers.push_back(server.c_str());
+  // Without this a server that offers no TLS would be talked to in plain text, tls:// or not.
+  const bool secure = std::any_of(settings_.servers.begin(), settings_.servers.end(),
+                                  [](const std::string &server) { return server.starts_with("tls://"); });
   const natsStatus steps[] = {
+      secure ? natsOptions_SetSecure(options, true) : NATS_OK,
       natsOptions_SetServers(options, servers.data(), static_cast<int>(servers.size())),
       natsOptions_SetName(options, settings_.name.c_str()),
       natsOptions_SetTimeout(options, settings_.connect_timeout.count()),

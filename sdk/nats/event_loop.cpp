@@ -56,8 +56,8 @@ EventLoop::~EventLoop() {
     std::unique_lock lock(mutex_);
     reap_workers(lock, true);
     stopping_ = true;
-    wake_locked();
   }
+  wake();
   thread_.join();
   close(epoll_);
   close(wake_);
@@ -90,9 +90,14 @@ natsStatus EventLoop::on_read(void *user_data, bool add) {
 
 natsStatus EventLoop::on_write(void *user_data, bool add) {
   auto *socket = static_cast<Socket *>(user_data);
-  const std::lock_guard lock(socket->loop->mutex_);
-  socket->write_wanted = add;
-  if (add) socket->loop->queue_write(*socket);
+  auto *loop = socket->loop; // `socket` may be gone once the lock is released
+  bool sleeps = false;
+  {
+    const std::lock_guard lock(loop->mutex_);
+    socket->write_wanted = add;
+    sleeps = add && loop->queue_write(*socket);
+  }
+  if (sleeps) loop->wake();
   return NATS_OK;
 }
 
@@ -114,11 +119,11 @@ void EventLoop::forget(natsConnection *connection) {
   idle_.wait(lock, [&] { return busy_with_ != connection; });
 }
 
-void EventLoop::queue_write(Socket &socket) {
-  if (socket.write_queued || socket.write_polled || socket.fd < 0) return;
+bool EventLoop::queue_write(Socket &socket) {
+  if (socket.write_queued || socket.write_polled || socket.fd < 0) return false;
   socket.write_queued = true;
   to_write_.push_back(socket.id);
-  wake_locked();
+  return claim_wake();
 }
 
 void EventLoop::poll_write(Socket &socket, bool on) {
@@ -134,9 +139,14 @@ void EventLoop::stop_polling(Socket &socket) {
   socket.fd = -1;
 }
 
-void EventLoop::wake_locked() {
-  if (!asleep_) return; // it looks at the lists before it sleeps again
-  asleep_ = false;
+// True when the loop sleeps and the caller has to wake it. While it is awake, it looks at the lists before it sleeps
+// again.
+bool EventLoop::claim_wake() {
+  return std::exchange(asleep_, false);
+}
+
+// Without the lock, which the woken thread takes first of all.
+void EventLoop::wake() const {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
 }
@@ -235,19 +245,25 @@ EventLoop::AlarmId EventLoop::add_alarm(std::function<void()> ring) {
 }
 
 void EventLoop::set_alarm(AlarmId id, SteadyTime at) {
-  const std::lock_guard lock(mutex_);
-  const auto found = alarms_.find(id);
-  if (found == alarms_.end()) return;
-  found->second.due = at;
-  if (at < wakes_at_) wake_locked();
+  change_alarm(id, [at](SteadyTime) { return at; });
 }
 
 void EventLoop::set_alarm_if_earlier(AlarmId id, SteadyTime at) {
-  const std::lock_guard lock(mutex_);
-  const auto found = alarms_.find(id);
-  if (found == alarms_.end() || found->second.due <= at) return;
-  found->second.due = at;
-  if (at < wakes_at_) wake_locked();
+  change_alarm(id, [at](SteadyTime due) { return std::min(due, at); });
+}
+
+template <class Change>
+void EventLoop::change_alarm(AlarmId id, Change change) {
+  bool sleeps_past = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = alarms_.find(id);
+    if (found == alarms_.end()) return;
+    auto &due = found->second.due;
+    due = change(due);
+    sleeps_past = due < wakes_at_ && claim_wake();
+  }
+  if (sleeps_past) wake();
 }
 
 void EventLoop::remove_alarm(AlarmId id) {

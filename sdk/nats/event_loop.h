@@ -86,10 +86,13 @@ private:
   void leave();
   void ring_due_alarms();
   SteadyTime next_due() const;
-  void queue_write(Socket &socket);
+  bool queue_write(Socket &socket); // true: the caller has to wake()
   void poll_write(Socket &socket, bool on);
   void stop_polling(Socket &socket);
-  void wake_locked();
+  bool claim_wake();
+  void wake() const;
+  template <class Change>
+  void change_alarm(AlarmId id, Change change);
   void reap_workers(std::unique_lock<std::mutex> &lock, bool all);
 
   const int epoll_;

@@ -51,9 +51,11 @@ public:
 enum class ConnectionState { connecting, connected, disconnected, closed };
 
 struct NatsOptions {
-  std::vector<std::string> servers; // "nats://host:port"
-  std::string name;                 // shown by the server
-  std::string inbox_prefix;         // "_INBOX.<key16>"
+  // "nats://host:port", or "tls://host:port" to insist on TLS (verified against the system's certificates); one tls://
+  // makes it so for all of them. A server that requires TLS gets it either way.
+  std::vector<std::string> servers;
+  std::string name;         // shown by the server
+  std::string inbox_prefix; // "_INBOX.<key16>"
   // Called on a thread of the transport before each connection is made, so it may read files and sign. An error is
   // logged through on_problem and tried again with backoff. nullptr: no authentication (bare test servers).
   std::function<Result<ConnectionCredentials>()> credentials;

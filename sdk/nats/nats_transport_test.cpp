@@ -305,3 +305,12 @@ TEST_CASE("messages lost to a callback that is too slow are reported") {
   CHECK(wait_until([&] { return log.has_problem(connect_error::kSlowConsumer, "a"); }));
   opened.set_value();
 }
+
+TEST_CASE("a server without TLS is not talked to when TLS was asked for") {
+  const NatsServer server;
+  const auto loop = start_loop();
+  Log log;
+  const auto client = NatsTransport::open(*loop, log.options("tls://127.0.0.1:" + std::to_string(server.port())));
+  CHECK(wait_until([&] { return log.count_problems(connect_error::kFailed) >= 2; }));
+  CHECK(client->counts().connects == 0);
+}
