@@ -24,7 +24,8 @@ std::string last_error_text() {
 // What nats.c asks for while it connects. Its callbacks run under the connection's lock and touch nothing else.
 struct Login {
   const ConnectionCredentials &credentials;
-  std::string token;
+  std::string token = {};
+  bool unlucky = false; // the signature can't be sent; with another nonce it can
 
   static const char *give_token(void *login) {
     auto *self = static_cast<Login *>(login);
@@ -37,8 +38,13 @@ struct Login {
     return *jwt == nullptr ? NATS_NO_MEMORY : NATS_OK;
   }
 
+  // nats.c 3.4 takes a signature that begins with a zero byte, one in 256, for an empty text and leaves it out of
+  // CONNECT, which the server then denies.
   static natsStatus sign_nonce(char **, unsigned char **signature, int *length, const char *nonce, void *login) {
-    const auto signed_bytes = static_cast<Login *>(login)->credentials.user.seed.sign(as_bytes(nonce));
+    auto *self = static_cast<Login *>(login);
+    const auto signed_bytes = self->credentials.user.seed.sign(as_bytes(nonce));
+    self->unlucky = signed_bytes.front() == 0;
+    if (self->unlucky) return NATS_ERR;
     auto *copy = static_cast<unsigned char *>(std::malloc(signed_bytes.size()));
     if (copy == nullptr) return NATS_NO_MEMORY;
     std::copy(signed_bytes.begin(), signed_bytes.end(), copy);
@@ -56,6 +62,13 @@ struct Login {
 
 constexpr std::size_t kCheckEvery = std::size_t{64} << 10; // bytes published between two looks at what is unsent
 constexpr std::size_t kMessageOverhead = 64;               // roughly what subject and protocol add
+
+natsStatus dial(natsConnection **connection, natsOptions *options, Login *login) {
+  natsStatus status = natsConnection_Connect(connection, options);
+  while (status != NATS_OK && login != nullptr && std::exchange(login->unlucky, false))
+    status = natsConnection_Connect(connection, options);
+  return status;
+}
 
 bool is_denial(natsStatus status) {
   return status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NOT_PERMITTED;
@@ -142,10 +155,10 @@ Result<std::shared_ptr<Connection>> Connection::connect(EventLoop &loop, Setting
   std::optional<Login> login;
   if (status == NATS_OK) status = self->configure(raw);
   if (status == NATS_OK && credentials != nullptr) {
-    login.emplace(Login{*credentials, {}});
+    login.emplace(Login{*credentials});
     status = login->use_in(raw);
   }
-  if (status == NATS_OK) status = natsConnection_Connect(&self->connection_, raw);
+  if (status == NATS_OK) status = dial(&self->connection_, raw, login ? &*login : nullptr);
   if (status == NATS_OK) return self;
   const char *code = is_denial(status) ? connect_error::kDenied : connect_error::kFailed;
   std::string why = last_error_text();
