@@ -5,10 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <sstream>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -49,7 +50,8 @@ Result<fs::path> find_program(const std::string &name, const std::string &folder
   if (is_program(ours / name)) return ours / name;
   if (!folder.empty() && is_program(ours.parent_path() / folder / name)) return ours.parent_path() / folder / name;
   const char *path = std::getenv("PATH");
-  std::istringstream folders(path ? path : "");
+  // Debian puts nats-server where only root's PATH leads.
+  std::istringstream folders(std::string(path ? path : "") + ":/usr/local/sbin:/usr/sbin");
   for (std::string at; std::getline(folders, at, ':');)
     if (!at.empty() && is_program(fs::path(at) / name)) return fs::path(at) / name;
   return fail("program_missing", name, "this program isn't installed", "beside trellis, or in a folder of PATH");
@@ -92,9 +94,11 @@ bool ChildProcess::running() {
 
 int ChildProcess::end(std::chrono::milliseconds patience) {
   signal(SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (running() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10)); // between two looks at the child
+  if (running()) {
+    pollfd ended{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
+    ::poll(&ended, 1, static_cast<int>(patience.count()));
+    if (ended.fd >= 0) ::close(ended.fd);
+  }
   if (running()) {
     signal(SIGKILL);
     int status = 0;

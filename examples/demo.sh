@@ -4,6 +4,7 @@
 #
 # Every step checks what it shows: the demo fails when something isn't as it says.
 set -euo pipefail
+PATH=$PATH:/usr/sbin # nats-server of Debian
 build=$(readlink -f "${1:?build folder}")
 keep=${2:-}
 trellis=$build/cli/trellis
