@@ -102,9 +102,8 @@ private:
 // Lives on the threads that start and stop it; what other threads touch says so. Members are destroyed in reverse:
 // nothing may call into the instance once `calls` is gone.
 struct Generation::State {
-  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session,
-        std::size_t count)
-      : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)), number(count),
+  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session)
+      : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         outgoing(artifact->manifest(), host.contracts),
         api(host.log, config.name, config.config_json, identity_json(config, artifact->manifest(), key)) {}
 
@@ -112,7 +111,6 @@ struct Generation::State {
   const PluginConfig config;
   const std::shared_ptr<const Artifact> artifact;
   const SessionKey key;
-  const std::size_t number;
 
   Repeated repeated;
   Outgoing outgoing;
@@ -241,9 +239,8 @@ void Generation::State::report(const Error &problem) {
       {{"plugin", config.name}, {"code", problem.code}, {"subject", problem.where}, {"detail", problem.message}});
 }
 
-Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-                       std::size_t number)
-    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), number)) {}
+Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key)
+    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key))) {}
 
 Generation::~Generation() = default;
 
@@ -286,12 +283,6 @@ const Artifact &Generation::artifact() const {
 }
 const PluginConfig &Generation::config() const {
   return state_->config;
-}
-std::size_t Generation::number() const {
-  return state_->number;
-}
-Calls::Counts Generation::calls() const {
-  return state_->calls ? state_->calls->counts() : Calls::Counts{};
 }
 
 } // namespace trellis::host

@@ -30,9 +30,7 @@ struct HostParts {
 
 class Generation {
 public:
-  // `number` counts the copies of this plugin's code that this process has loaded.
-  Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-             std::size_t number);
+  Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key);
   // Call stop() first.
   ~Generation();
   Generation(const Generation &) = delete;
@@ -50,8 +48,6 @@ public:
   const Manifest &manifest() const;
   const Artifact &artifact() const;
   const PluginConfig &config() const;
-  std::size_t number() const;
-  Calls::Counts calls() const;
 
 private:
   struct State;

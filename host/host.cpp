@@ -27,6 +27,11 @@ bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
          a.limits.max_abandoned == b.limits.max_abandoned;
 }
 
+// Why a file may run in this process, for the log.
+std::string voucher(const Trust &trust) {
+  return trust.signer ? "signer " + trust.signer->text : "pin";
+}
+
 template <class Fn>
 void each_used_contract(const Manifest &manifest, Fn fn) {
   const auto &uses = manifest.model().uses;
@@ -357,8 +362,7 @@ void Host::activate(Slot &slot) {
   }
   ++slot.loaded;
   if (!slot.running) enter(slot, Phase::starting);
-  auto fresh =
-      std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), slot.loaded);
+  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone());
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
   run_on(
@@ -440,6 +444,7 @@ void Host::enter(Slot &slot, Phase phase, const std::string &detail) {
                {{"plugin", slot.config.name},
                 {"contract", manifest->id()},
                 {"digest", manifest->digest()},
+                {"vouched_by", slot.vetted ? voucher(slot.vetted->trust) : std::string()},
                 {"session_key", slot.key ? std::string_view(slot.key->text()) : std::string_view{}},
                 {"detail", detail}});
   else

@@ -1,6 +1,7 @@
 #include "session_keys.h"
 
-#include <array>
+#include "policy_file.h"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -12,8 +13,6 @@ namespace trellis::host {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMaxSeedFileBytes = 128;
 
 class FileDescriptor {
 public:
@@ -43,15 +42,10 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-Result<SessionKey> read_key(const FileDescriptor &file, const fs::path &path) {
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return system_failure("key_unreadable", path, "can't be read");
-  if ((status.st_mode & 077) != 0)
-    return fail("key_permissions", path.string(), "the key file is readable for others", "permissions 0600");
-  SecretBytes<kMaxSeedFileBytes> buffer;
-  const auto size = ::read(file.get(), buffer.data(), kMaxSeedFileBytes);
-  if (size < 0) return system_failure("key_unreadable", path, "can't be read");
-  auto key = SessionKey::from_seed(as_text(buffer.reveal().first(static_cast<std::size_t>(size))));
+Result<SessionKey> read_key(const fs::path &path) {
+  const auto text = read_secret_file(path);
+  if (!text) return tl::make_unexpected(text.error());
+  auto key = SessionKey::from_seed(text->reveal());
   if (!key)
     return fail("key_invalid", path.string(), "holds no session seed",
                 "base64url of 32 bytes; restore it from a backup");
@@ -94,13 +88,10 @@ Result<SessionKey> session_key_for(const fs::path &state_dir, std::string_view p
   if (auto ready = make_private_folder(state_dir); !ready) return tl::make_unexpected(ready.error());
   if (auto ready = make_private_folder(folder); !ready) return tl::make_unexpected(ready.error());
   const auto path = folder / (std::string(plugin) + ".seed");
-  for (const bool may_create : {true, false}) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (file.get() >= 0) return read_key(file, path);
-    if (errno != ENOENT || !may_create) break;
+  std::error_code problem;
+  if (!fs::exists(fs::symlink_status(path, problem)))
     if (auto made = create_key(path); !made) return tl::make_unexpected(made.error());
-  }
-  return system_failure("key_unreadable", path, "can't be opened");
+  return read_key(path);
 }
 
 } // namespace trellis::host

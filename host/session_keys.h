@@ -11,7 +11,7 @@
 
 namespace trellis::host {
 
-// Reads the key, or creates it. Errors: "key_unreadable", "key_permissions" (readable for others), "key_invalid",
+// Reads the key, or creates it. Errors: those of read_secret_file (host/policy_file.h), "key_invalid",
 // "key_unwritable"; `where` is the file.
 Result<SessionKey> session_key_for(const std::filesystem::path &state_dir, std::string_view plugin);
 
