@@ -1,6 +1,7 @@
 #include "sandbox.h"
 
 #include "bundle.h"
+#include "file_write.h"
 #include "host/artifact.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
@@ -24,11 +25,7 @@ std::string read_file(const fs::path &path) {
 }
 
 Result<void> write_file(const fs::path &path, const std::string &text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.flush();
-  if (!out) return fail("sandbox_unwritable", path.string(), "can't be written");
-  return {};
+  return replace_file(path, as_bytes(text), 0600);
 }
 
 std::string toml_quoted(std::string_view text) {
