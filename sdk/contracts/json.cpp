@@ -11,8 +11,6 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <unordered_map>
 #include <vector>
 
@@ -299,15 +297,6 @@ Result<JsonDocument> parse_json(std::string_view text, const JsonLimits &limits)
     return fail("json_invalid", where, rapidjson::GetParseError_En(outcome.result.Code()), "JSON text");
   put_in_ecmascript_order(document, document.GetAllocator());
   return document;
-}
-
-std::string to_json(const JsonValue &value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator,
-                    rapidjson::kWriteNanAndInfFlag>
-      writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
 }
 
 const JsonValue *find_member(const JsonValue &object, std::string_view name) {

@@ -26,7 +26,8 @@ struct JsonLimits {
 // Error codes: "json_too_large", "json_too_deep", "json_invalid" (where = "byte N").
 Result<JsonDocument> parse_json(std::string_view text, const JsonLimits &limits = {});
 
-// Compact text in member order as held, for messages and replies (not canonical: contracts/canonical.h).
+// Compact text in member order as held, for messages and replies (not canonical: contracts/canonical.h). Always valid
+// UTF-8 JSON: unpaired surrogates are escaped again, numbers that are not finite become null (06 §1.2).
 std::string to_json(const JsonValue &value);
 
 // The member, or nullptr when `object` is not an object or has none of that name.

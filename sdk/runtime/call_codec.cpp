@@ -39,7 +39,7 @@ ErrorEnvelope remote_error(const ErrorEnvelope &inner, const JsonValue &payload)
   ErrorEnvelope outer;
   outer.type = "RemoteError";
   outer.message = inner.message;
-  outer.fields = JsonObjectText().json("remoteError", json_text(payload)).str();
+  outer.fields = JsonObjectText().json("remoteError", to_json(payload)).str();
   return outer;
 }
 

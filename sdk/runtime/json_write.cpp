@@ -1,7 +1,5 @@
 #include "runtime/json_write.h"
 
-#include "contracts/canonical.h"
-#include <cmath>
 #include <cstddef>
 #include <rapidjson/document.h>
 
@@ -9,59 +7,6 @@ namespace trellis {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-void append_integer(std::string &out, std::int64_t value) {
-  out += std::to_string(value);
-}
-
-void append_double(std::string &out, double value) {
-  if (!std::isfinite(value)) {
-    out += "null";
-    return;
-  }
-  out += ecmascript_number(value);
-}
-
-void append_value(std::string &out, const JsonValue &value);
-
-void append_object(std::string &out, const JsonValue &value) {
-  out += '{';
-  for (const auto &member : value.GetObject()) {
-    if (out.back() != '{') out += ',';
-    append_json_string(out, text_of(member.name));
-    out += ':';
-    append_value(out, member.value);
-  }
-  out += '}';
-}
-
-void append_array(std::string &out, const JsonValue &value) {
-  out += '[';
-  bool first = true;
-  for (const auto &item : value.GetArray()) {
-    if (!first) out += ',';
-    first = false;
-    append_value(out, item);
-  }
-  out += ']';
-}
-
-void append_value(std::string &out, const JsonValue &value) {
-  if (value.IsObject())
-    append_object(out, value);
-  else if (value.IsArray())
-    append_array(out, value);
-  else if (value.IsString())
-    append_json_string(out, text_of(value));
-  else if (value.IsInt64())
-    append_integer(out, value.GetInt64());
-  else if (value.IsNumber())
-    append_double(out, value.GetDouble());
-  else if (value.IsBool())
-    out += value.GetBool() ? "true" : "false";
-  else
-    out += "null";
-}
 
 // Members of a valid JSON text: each has one colon outside of strings.
 std::size_t members_in_text(std::string_view text) {
@@ -110,12 +55,6 @@ std::string utf8_text(std::string_view text) {
   return out;
 }
 
-std::string json_text(const JsonValue &value) {
-  std::string out;
-  append_value(out, value);
-  return out;
-}
-
 void JsonObjectText::name(std::string_view name) {
   if (out_.size() > 1) out_ += ',';
   append_json_string(out_, name);
@@ -141,7 +80,7 @@ JsonObjectText &JsonObjectText::texts(std::string_view name, const std::vector<s
 
 JsonObjectText &JsonObjectText::number(std::string_view name, std::int64_t value) {
   this->name(name);
-  append_integer(out_, value);
+  out_ += std::to_string(value);
   return *this;
 }
 
@@ -156,7 +95,7 @@ JsonObjectText &JsonObjectText::json(std::string_view name, std::string_view val
 }
 
 std::string unambiguous_json(std::string_view text, const JsonValue &parsed) {
-  return members_in_text(text) == members_in_value(parsed) ? std::string(text) : json_text(parsed);
+  return members_in_text(text) == members_in_value(parsed) ? std::string(text) : to_json(parsed);
 }
 
 } // namespace trellis

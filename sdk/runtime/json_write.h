@@ -1,12 +1,11 @@
 // JSON texts that the runtime writes itself: error contexts, annotated errors, payloads with duplicate members.
 //
-// What is written here is UTF-8 JSON whatever went in. Header values that are not UTF-8, unpaired surrogates and
-// numbers beyond a double come from strangers, and must not make the answer to them unreadable. to_json
-// (contracts/json.h) writes what a document holds; this writes what a receiver can read.
+// What is written here is UTF-8 JSON whatever went in: header values that are not UTF-8 come from strangers, and must
+// not make the answer to them unreadable.
 #pragma once
 
 #include "contracts/json.h"
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,9 +16,6 @@ namespace trellis {
 bool is_utf8(std::string_view text);
 // `text` with every byte that is not part of strict UTF-8 replaced by U+FFFD.
 std::string utf8_text(std::string_view text);
-
-// Compact JSON text; numbers that are not finite as null (06 §1.2), unpaired surrogates as escapes.
-std::string json_text(const JsonValue &value);
 
 // A JSON object, member by member. Names must be new.
 class JsonObjectText {

@@ -11,7 +11,7 @@ std::string unambiguous(std::string_view text) {
   return unambiguous_json(text, parse_json(text).value());
 }
 std::string rewritten(std::string_view text) {
-  return json_text(parse_json(text).value());
+  return to_json(parse_json(text).value());
 }
 
 } // namespace

@@ -52,7 +52,7 @@ Validation read_answer(std::string_view text) {
   const auto answer = parse_json(text, {.max_bytes = text.size()}).value(); // checked against kAnswerSchema before
   auto session = std::make_shared<CallerSession>();
   const auto &caller = *find_member(answer, "caller");
-  session->caller = json_text(caller);
+  session->caller = to_json(caller);
   session->inbox_prefix = string_member(answer, "inboxPrefix");
   if (const auto *capabilities = find_member(caller, "capabilities"))
     for (const auto &capability : capabilities->GetArray())

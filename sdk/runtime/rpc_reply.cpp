@@ -40,7 +40,7 @@ std::string annotated(JsonDocument context, const ServiceIdentity &service, cons
   set_text(context, "service", service.name);
   set_text(context, "contractId", service.contract_id);
   set_text(context, "contractDigest", service.contract_digest);
-  return json_text(context);
+  return to_json(context);
 }
 
 JsonDocument empty_object() {
@@ -53,7 +53,7 @@ JsonDocument empty_object() {
 std::string own_members(JsonDocument fields) {
   for (const char *reserved : {"id", "type", "message", "context", "traceId", "cause"})
     fields.EraseMember(reserved);
-  return json_text(fields);
+  return to_json(fields);
 }
 
 // What keeps an error that a handler returned from being sent as it is, "" when nothing does.
@@ -135,10 +135,9 @@ Result<void> respond(const Message &message, const RpcReply &reply) {
 
 } // namespace
 
-// What a handler put into an error may hold unpaired surrogates; the reply must be UTF-8 all the same.
 RpcReply envelope_reply(ErrorEnvelope error, std::string_view trace_id) {
   if (error.trace_id.empty()) error.trace_id = trace_id;
-  return {utf8_text(error.to_json()), true};
+  return {error.to_json(), true};
 }
 
 RpcReply success_reply(const RpcMethod &method, std::string_view output, std::string_view trace_id) {

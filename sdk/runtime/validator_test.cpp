@@ -222,7 +222,7 @@ TEST_CASE("the control plane is asked with the caller's proof, signed by the ser
                             .text("requestId", "r1")
                             .texts("capabilities", {"admin"})
                             .str();
-  CHECK(json_text(remote.questions[0]) == expected);
+  CHECK(to_json(remote.questions[0]) == expected);
   CHECK(remote.asked[0][0].value == remote.service.text());
 }
 

@@ -1,7 +1,7 @@
 #include "wire/connect_token.h"
 
 #include "contracts/json.h"
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include "wire/proof.h"
 #include "wire/session_key.h"
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "contracts/canonical.h"
 #include "contracts/json.h"
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include "wire/sodium_ready.h"
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "wire/error_envelope.h"
 
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <array>

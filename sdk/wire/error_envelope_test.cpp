@@ -44,6 +44,18 @@ TEST_CASE("fields never replace the envelope's own members") {
   CHECK(read->fields == R"({"code":"c"})");
 }
 
+TEST_CASE("an envelope around outside bytes reads back, unpaired surrogates included") {
+  const std::string_view bytes = "\xAE\xED\xAE\xAE\xEC";
+  const auto read = parse_envelope(auth_error(bytes).to_json());
+  REQUIRE(read);
+  CHECK(read->field("reason") == "\xEF\xBF\xBD\xED\xAE\xAE\xEF\xBF\xBD");
+  CHECK(parse_envelope(read->to_json())->fields == read->fields);
+  const auto context = parse_envelope(R"({"id":"1","type":"T","message":"m","context":{"\ud800":"\udbae"}})");
+  REQUIRE(context);
+  CHECK(context->context == R"({"\ud800":"\udbae"})");
+  CHECK(parse_envelope(context->to_json())->context == context->context);
+}
+
 TEST_CASE("context and fields that are no objects don't break the envelope") {
   ErrorEnvelope envelope;
   envelope.context = "not json";

@@ -1,6 +1,6 @@
 #include "wire/jwt.h"
 
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include <array>
 #include <cmath>
 #include <rapidjson/document.h>

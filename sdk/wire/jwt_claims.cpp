@@ -1,5 +1,5 @@
 // The `nats` members of the tokens that ours issue (03 §2, §4, §6.5).
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include "wire/jwt.h"
 
 namespace trellis {

@@ -2,7 +2,7 @@
 
 #include "contracts/canonical.h"
 #include "contracts/encoding.h"
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include <rapidjson/document.h>
 
 namespace trellis {

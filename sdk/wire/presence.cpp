@@ -1,7 +1,7 @@
 #include "wire/presence.h"
 
 #include "contracts/encoding.h"
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 
 namespace trellis {
 namespace {

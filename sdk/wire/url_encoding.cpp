@@ -1,6 +1,6 @@
 #include "wire/url_encoding.h"
 
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 #include <cstdint>
 
 namespace trellis::url {

@@ -77,7 +77,7 @@ private:
     JsonDocument shown;
     shown.CopyFrom(*user, shown.GetAllocator());
     put(shown, "type", "user");
-    caller.caller = json_text(shown);
+    caller.caller = to_json(shown);
   }
 
   tl::expected<Validation, ErrorEnvelope> decide(const JsonValue &question) {
@@ -162,7 +162,7 @@ private:
     JsonDocument output;
     output.CopyFrom(value, output.GetAllocator());
     fill_in(output, value_of(parse_json(request.input)), output.GetAllocator());
-    return success_reply(method, json_text(output), request.trace_id);
+    return success_reply(method, to_json(output), request.trace_id);
   }
 
   RpcReply return_error(const JsonValue &value, const RpcMethod &method, const AdmittedRequest &request) const {
@@ -171,8 +171,8 @@ private:
     for (const char *name : {"type", "message", "context"})
       fields.RemoveMember(name);
     const auto *context = find_member(value, "context");
-    const auto context_text = context ? json_text(*context) : std::string();
-    const auto fields_text = json_text(fields);
+    const auto context_text = context ? to_json(*context) : std::string();
+    const auto fields_text = to_json(fields);
     const HandlerError error{string_member(value, "type"), string_member(value, "message"), context_text, fields_text};
     return error_reply(service_, method, request, error).reply;
   }

@@ -115,7 +115,7 @@ JsonDocument error_value(const ErrorEnvelope &error) {
 
 JsonDocument client_request(const Input &input, const CaseContext &context) {
   const auto method = fixture_method(context, input.text("method"));
-  const auto arguments = json_text(input.at("args"));
+  const auto arguments = to_json(input.at("args"));
   const auto *seed = input.find("sessionSeed");
   const auto *iat = input.find("iat");
   const auto key = seed ? value_of(SessionKey::from_seed(text_of(*seed))) : fixture_key(context, "callerSeed");
@@ -183,10 +183,10 @@ Result<std::string> run_paging(std::string_view fn, const JsonValue &args) {
   if (fn == "offsetPage") {
     const auto query = normalize_offset(args[2]);
     if (!query) return tl::make_unexpected(query.error());
-    return offset_page(json_text(args[0]), second->GetInt64(), *query);
+    return offset_page(to_json(args[0]), second->GetInt64(), *query);
   }
   if (fn == "cursorPage")
-    return cursor_page(json_text(args[0]), second ? std::optional(std::string(text_of(*second))) : std::nullopt);
+    return cursor_page(to_json(args[0]), second ? std::optional(std::string(text_of(*second))) : std::nullopt);
   if (fn == "normalizeOffset") {
     const auto query = second ? normalize_offset(args[0], second->GetInt64()) : normalize_offset(args[0]);
     if (!query) return tl::make_unexpected(query.error());

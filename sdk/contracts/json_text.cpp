@@ -1,6 +1,10 @@
-#include "wire/json_text.h"
+#include "contracts/json_text.h"
 
+#include "contracts/canonical.h"
+#include "contracts/json.h"
+#include <cmath>
 #include <cstdint>
+#include <rapidjson/document.h>
 
 namespace trellis {
 namespace {
@@ -56,6 +60,55 @@ void append_name(std::string &out, std::string_view name) {
   out += ':';
 }
 
+void append_double(std::string &out, double value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  out += ecmascript_number(value);
+}
+
+void append_value(std::string &out, const JsonValue &value);
+
+void append_object(std::string &out, const JsonValue &value) {
+  out += '{';
+  for (const auto &member : value.GetObject()) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, text_of(member.name));
+    out += ':';
+    append_value(out, member.value);
+  }
+  out += '}';
+}
+
+void append_array(std::string &out, const JsonValue &value) {
+  out += '[';
+  bool first = true;
+  for (const auto &item : value.GetArray()) {
+    if (!first) out += ',';
+    first = false;
+    append_value(out, item);
+  }
+  out += ']';
+}
+
+void append_value(std::string &out, const JsonValue &value) {
+  if (value.IsObject())
+    append_object(out, value);
+  else if (value.IsArray())
+    append_array(out, value);
+  else if (value.IsString())
+    append_json_string(out, text_of(value));
+  else if (value.IsInt64())
+    out += std::to_string(value.GetInt64());
+  else if (value.IsNumber())
+    append_double(out, value.GetDouble());
+  else if (value.IsBool())
+    out += value.GetBool() ? "true" : "false";
+  else
+    out += "null";
+}
+
 } // namespace
 
 std::size_t utf8_sequence(std::string_view text, std::size_t at) {
@@ -89,6 +142,12 @@ void append_json_string(std::string &out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+std::string to_json(const JsonValue &value) {
+  std::string out;
+  append_value(out, value);
+  return out;
 }
 
 void append_json_member(std::string &out, std::string_view name, std::string_view text) {
