@@ -5,9 +5,9 @@
 #pragma once
 
 #include "contracts/authority.h"
+#include "contracts/json_write.h"
 #include "contracts/manifest.h"
 #include "policy.h"
-#include "runtime/json_write.h"
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,8 +1,8 @@
+#include "contracts/json_write.h"
 #include "policy.h"
 #include "policy_bootstrap.h"
 #include "policy_file.h"
-#include "runtime/json_write.h"
-#include "runtime/replay_cache.h"
+#include "replay/replay_cache.h"
 #include "static_policy_grants.h"
 #include "wire/ulid.h"
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "static_policy_grants.h"
+#include "contracts/json_write.h"
 #include "policy_bootstrap.h"
 #include "policy_bootstrap_subjects.h"
-#include "runtime/json_write.h"
 #include "wire/jwt.h"
 #include <algorithm>
 #include <set>

@@ -2,6 +2,7 @@
 // server refuses or goes away. Rotation and threads have files of their own.
 #include "nats/nats_test_support.h"
 #include "nats/nats_transport.h"
+#include "nats/operator_mode.h"
 #include "support/nats_server.h"
 #include "support/wait_until.h"
 #include <atomic>
@@ -304,6 +305,16 @@ TEST_CASE("messages lost to a callback that is too slow are reported") {
     REQUIRE(client->publish({.subject = "a"}));
   CHECK(wait_until([&] { return log.has_problem(connect_error::kSlowConsumer, "a"); }));
   opened.set_value();
+}
+
+TEST_CASE("credentials for a server that asks for none do no harm") {
+  const OperatorMode mode;
+  const NatsServer server({.jetstream = false}); // sends no nonce to sign
+  const auto loop = start_loop();
+  auto options = Log::plain_options(server.url());
+  options.credentials = [&]() -> Result<ConnectionCredentials> { return mode.user(1h); };
+  const auto client = open_connected(*loop, std::move(options));
+  CHECK(client->flush(5s));
 }
 
 TEST_CASE("a server without TLS is not talked to when TLS was asked for") {

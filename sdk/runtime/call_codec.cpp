@@ -2,8 +2,8 @@
 #include "runtime/rpc_client.h"
 
 #include "contracts/encoding.h"
+#include "contracts/json_write.h"
 #include "runtime/builtin_errors.h"
-#include "runtime/json_write.h"
 #include "wire/names.h"
 #include "wire/proof.h"
 #include "wire/session_key.h"

@@ -1,6 +1,6 @@
 #include "runtime/paging.h"
 
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 #include <algorithm>
 #include <cmath>
 #include <rapidjson/document.h>

@@ -1,7 +1,7 @@
 // RequestValidator: Auth.Requests.Validate asked over NATS (06 §4.3).
 #include "runtime/validator.h"
 
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 #include "runtime/rpc_client.h"
 #include "wire/names.h"
 #include <array>

@@ -1,8 +1,8 @@
 // One rpc, its caller and a validator that knows them, for tests.
 #pragma once
 
+#include "replay/replay_cache.h"
 #include "runtime/fake_transport.h"
-#include "runtime/replay_cache.h"
 #include "runtime/rpc_service.h"
 #include "wire/session_key.h"
 #include <rapidjson/document.h>

@@ -1,7 +1,7 @@
 // Steps 9 to 11 of 06 §4.2: from a handler's outcome to the reply's bytes.
 #include "runtime/rpc_service.h"
 
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 #include "transport/transport.h"
 #include "wire/names.h"
 #include <array>

@@ -1,7 +1,7 @@
 // Steps 1 to 8 of 06 §4.2: from received bytes to an admitted request.
 #include "runtime/rpc_service.h"
 
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 #include "transport/transport.h"
 #include "wire/names.h"
 #include "wire/proof.h"

@@ -1,6 +1,6 @@
 #include "runtime/rpc_fixture.h"
 
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
@@ -33,24 +33,6 @@ std::string reason(const tl::expected<Validation, ErrorEnvelope> &result) {
 }
 
 } // namespace
-
-TEST_CASE("subjects match by token, with * for one and > for the rest") {
-  CHECK(subject_matches("a.b", "a.b"));
-  CHECK_FALSE(subject_matches("a.b", "a.c"));
-  CHECK_FALSE(subject_matches("a.b", "a.b.c"));
-  CHECK_FALSE(subject_matches("a.b", "a"));
-  CHECK_FALSE(subject_matches("a.b", "A.b"));
-  CHECK(subject_matches("a.*.c", "a.b.c"));
-  CHECK_FALSE(subject_matches("a.*", "a"));
-  CHECK_FALSE(subject_matches("a.*", "a.b.c"));
-  CHECK_FALSE(subject_matches("a.b*", "a.bc"));
-  CHECK(subject_matches("a.>", "a.b"));
-  CHECK(subject_matches("a.>", "a.b.c"));
-  CHECK(subject_matches("a.>", "a")); // also an empty rest
-  CHECK_FALSE(subject_matches("a.>", "ab"));
-  CHECK(subject_matches(">", "a"));
-  CHECK_FALSE(subject_matches("", "a"));
-}
 
 TEST_CASE("the first check that fails decides") {
   RpcFixture rpc;

@@ -5,9 +5,9 @@
 
 #include "rpc_cases.h"
 
+#include "contracts/json_write.h"
+#include "replay/replay_cache.h"
 #include "runtime/fake_transport.h"
-#include "runtime/json_write.h"
-#include "runtime/replay_cache.h"
 #include "runtime/rpc_service.h"
 #include <optional>
 #include <rapidjson/pointer.h>

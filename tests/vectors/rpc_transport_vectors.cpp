@@ -2,8 +2,8 @@
 
 #include "rpc_cases.h"
 
+#include "contracts/json_write.h"
 #include "nats/nats_transport.h"
-#include "runtime/json_write.h"
 #include "runtime/rpc_client.h"
 #include "support/nats_server.h"
 #include "wire/ulid.h"

@@ -2,8 +2,8 @@
 
 #include "rpc_cases.h"
 
+#include "contracts/json_write.h"
 #include "runtime/fake_transport.h"
-#include "runtime/json_write.h"
 #include "runtime/paging.h"
 #include "runtime/rpc_client.h"
 #include <optional>

@@ -1,4 +1,4 @@
-#include "runtime/replay_cache.h"
+#include "replay/replay_cache.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>

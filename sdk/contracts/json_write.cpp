@@ -1,4 +1,4 @@
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 
 #include <cstddef>
 #include <rapidjson/document.h>

@@ -1,4 +1,4 @@
-#include "runtime/replay_cache.h"
+#include "replay/replay_cache.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "runtime/json_write.h"
+#include "contracts/json_write.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
