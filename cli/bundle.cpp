@@ -78,6 +78,9 @@ Result<void> check_names(const BundleOptions &options) {
     return fail("bundle_option", "--operator-name", "is empty or holds control characters");
   if (!options.dir.is_absolute() || !is_printable(options.dir.native()))
     return fail("bundle_option", "--out", "is not an absolute path, or holds control characters");
+  if (options.control_plane &&
+      (!options.control_plane->path.is_absolute() || !is_printable(options.control_plane->path.native())))
+    return fail("bundle_option", "--auth-plugin", "is not an absolute path, or holds control characters");
   if (!is_url_text(options.public_origin) ||
       !(options.public_origin.starts_with("http://") || options.public_origin.starts_with("https://")))
     return fail("bundle_option", "--public-origin", "\"" + options.public_origin + "\" is not usable",
@@ -202,7 +205,7 @@ void add_credentials(Bundle &bundle, const BundleFacts &facts, const BundleKeys 
   add("sentinel.creds", facts.sentinel_user, keys.sentinel_user, may_do_nothing(), keys.auth_account);
 }
 
-void add_seeds(Bundle &bundle, const BundleKeys &keys) {
+void add_seeds(Bundle &bundle, const BundleFacts &facts, const BundleKeys &keys) {
   add_seed(bundle, "nats/secrets/auth-issuer-signing.seed", keys.issuer_signing.text());
   add_seed(bundle, bundle_path::kTargetSigningSeed, keys.target_signing.text());
   add_seed(bundle, "nats/secrets/auth-sx.seed", keys.callout_xkey.text());
@@ -211,7 +214,7 @@ void add_seeds(Bundle &bundle, const BundleKeys &keys) {
   add_seed(bundle, "nats/secrets/auth-account.seed", keys.auth_account.text());
   add_seed(bundle, "nats/secrets/trellis-account.seed", keys.trellis_account.text());
   add_seed(bundle, bundle_path::kSessionSeed, keys.control_plane.seed_text());
-  add_seed(bundle, bundle_path::kCallerSeed, keys.local_caller.seed_text());
+  if (!facts.options.control_plane) add_seed(bundle, bundle_path::kCallerSeed, keys.local_caller.seed_text());
 }
 
 void add_configuration(Bundle &bundle, const BundleFacts &facts) {
@@ -220,7 +223,7 @@ void add_configuration(Bundle &bundle, const BundleFacts &facts) {
   add_public(bundle, bundle_path::kCalloutEnv, callout_env(facts));
   add_public(bundle, bundle_path::kTrellisConfig, control_plane_config(facts));
   add_public(bundle, bundle_path::kHostConfig, host_toml(facts));
-  add_public(bundle, bundle_path::kPolicy, policy_toml(facts));
+  if (!facts.options.control_plane) add_public(bundle, bundle_path::kPolicy, policy_toml(facts));
   add_public(bundle, bundle_path::kNatsManifest, nats_manifest(facts));
   bundle.manifest_json = root_manifest(facts);
   add_public(bundle, bundle_path::kManifest, bundle.manifest_json);
@@ -237,7 +240,7 @@ Result<Bundle> make_bundle(const BundleOptions &options, std::int64_t now) {
   Bundle bundle;
   add_accounts(bundle, *facts, keys, now);
   add_credentials(bundle, *facts, keys, now);
-  add_seeds(bundle, keys);
+  add_seeds(bundle, *facts, keys);
   add_configuration(bundle, *facts);
   return bundle;
 }

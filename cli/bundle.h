@@ -9,10 +9,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace trellis::cli {
+
+// The control plane's plugin file, as an operator pins it.
+struct ControlPlanePlugin {
+  std::filesystem::path path;
+  std::string sha256; // 64 hex digits
+};
 
 struct BundleOptions {
   std::filesystem::path dir; // absolute path that the bundle will have
@@ -26,6 +33,8 @@ struct BundleOptions {
   std::uint16_t monitor_port = 8222; // nats-server's HTTP monitoring; 0 = none
   bool native = true;                // absolute folders under dir, listeners on 127.0.0.1 (else as for a container)
   std::string sync_interval = "always";
+  // Who decides what plugins may do: the control plane in the host, or without one a file of the bundle (policy.toml).
+  std::optional<ControlPlanePlugin> control_plane;
 };
 
 struct BundleFile {

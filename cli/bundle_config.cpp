@@ -236,7 +236,7 @@ std::string root_manifest(const BundleFacts &facts) {
       member(out, "sessionSeed", bundle_path::kSessionSeed);
       member(out, "trellisData", bundle_path::kTrellisData);
       member(out, "hostConfig", bundle_path::kHostConfig);
-      member(out, "hostPolicy", bundle_path::kPolicy);
+      if (!facts.options.control_plane) member(out, "hostPolicy", bundle_path::kPolicy);
     });
     object(out, "urls", [&] {
       member(out, "publicOrigin", facts.options.public_origin);
@@ -247,11 +247,10 @@ std::string root_manifest(const BundleFacts &facts) {
   });
 }
 
-std::string host_toml(const BundleFacts &facts) {
-  return "# The host: which plugins run, and who decides what they may do. Paths are relative to this file.\n"
-         "[host]\nstate_dir = " +
-         in_quotes(bundle_path::kHostState) + "\n\n[nats]\nservers = [" + in_quotes(facts.options.nats_url) +
-         "]\n\n[policy]\nmode = \"static\"\nfile = " + in_quotes(bundle_path::kPolicy) +
+namespace {
+
+std::string static_tables() {
+  return "[policy]\nmode = \"static\"\nfile = " + in_quotes(bundle_path::kPolicy) +
          "\n\n# One table for each plugin. `trellis plugin inspect FILE` shows the pin and what the contract asks "
          "for;\n"
          "# its digest has to be accepted in the policy file as well.\n"
@@ -259,6 +258,36 @@ std::string host_toml(const BundleFacts &facts) {
          "# [plugins.echo]\n"
          "# path = \"echo-c.so\"\n"
          "# sha256 = \"64 lower-case hex digits\"\n";
+}
+
+std::string control_plane_tables(const BundleFacts &facts, const ControlPlanePlugin &plugin) {
+  const auto config = facts.options.dir / bundle_path::kTrellisConfig; // the plugin doesn't know this file's folder
+  return "# The control plane decides: an operator accepts what contracts ask for (trellis plan list).\n"
+         "[policy]\nmode = \"plugin\"\n\n"
+         "# The control plane itself. Its pin is what this installation trusts: after an upgrade of the file, set it "
+         "anew.\n"
+         "[plugins.auth]\npath = " +
+         in_quotes(plugin.path.string()) + "\nrole = \"control-plane\"\nsha256 = " + in_quotes(plugin.sha256) +
+         "\n\n[plugins.auth.connections]\nauth = \"nats/creds/auth-auth.creds\"\n"
+         "system = \"nats/creds/system.creds\"\ntrellis = \"nats/creds/trellis-auth.creds\"\nsession_seed = " +
+         in_quotes(bundle_path::kSessionSeed) + "\n\n[plugins.auth.config]\nfile = " + in_quotes(config.string()) +
+         "\n\n# One table for each service. `trellis plugin inspect FILE` shows the pin and what the contract asks "
+         "for.\n"
+         "#\n"
+         "# [plugins.echo]\n"
+         "# path = \"echo-c.so\"\n"
+         "# sha256 = \"64 lower-case hex digits\"\n"
+         "# deployment = \"echo\"\n";
+}
+
+} // namespace
+
+std::string host_toml(const BundleFacts &facts) {
+  const auto &control_plane = facts.options.control_plane;
+  return "# The host: which plugins run, and who decides what they may do. Paths are relative to this file.\n"
+         "[host]\nstate_dir = " +
+         in_quotes(bundle_path::kHostState) + "\n\n[nats]\nservers = [" + in_quotes(facts.options.nats_url) + "]\n\n" +
+         (control_plane ? control_plane_tables(facts, *control_plane) : static_tables());
 }
 
 std::string policy_toml(const BundleFacts &facts) {

@@ -19,7 +19,7 @@ struct BundleFacts {
   NamedKey system_account, auth_account, trellis_account;
   NamedKey system_user, auth_user, trellis_user, sentinel_user;
   std::string operator_jwt, system_account_jwt;
-  std::string caller_session_key; // of the caller "local" in policy.toml
+  std::string caller_session_key; // of the caller "local" in policy.toml, with static policy
 };
 
 // Where things are, relative to the bundle's folder.

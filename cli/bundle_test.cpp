@@ -1,5 +1,7 @@
 #include "bundle.h"
 #include "contracts/json.h"
+#include "host/config.h"
+#include "host/policy.h"
 #include "tests/support/temp_dir.h"
 #include "wire/credentials.h"
 #include "wire/jwt.h"
@@ -233,6 +235,51 @@ TEST_CASE("The local caller of the policy file is the holder of callers/local.se
   const auto key = SessionKey::from_seed(content(bundle, "callers/local.seed"));
   REQUIRE(key);
   CHECK(content(bundle, "policy.toml").find("session_key = \"" + key->text() + "\"") != std::string::npos);
+}
+
+TEST_CASE("A bundle with a control plane pins it, and hands it the privileged credentials") {
+  const TempDir folder;
+  BundleOptions options;
+  options.dir = folder / "bundle";
+  options.control_plane = {"/usr/lib/trellis/plugins/auth.so", std::string(64, 'a')};
+  const Bundle bundle = bundle_of(options);
+  REQUIRE(write_bundle(bundle, options.dir, false));
+  const auto config = host::load_config(options.dir / "trellis.toml");
+  if (!config) FAIL(config.error().text());
+  CHECK(config->policy.mode == host::PolicyConfig::Mode::plugin);
+  const host::PluginConfig *plugin = config->control_plane();
+  REQUIRE(plugin);
+  CHECK(plugin->name == "auth");
+  CHECK(plugin->path == "/usr/lib/trellis/plugins/auth.so");
+  CHECK(plugin->sha256 == std::string(64, 'a'));
+  REQUIRE(plugin->connections);
+  for (const auto &file : {plugin->connections->auth, plugin->connections->system, plugin->connections->trellis,
+                           plugin->connections->session_seed}) {
+    INFO(file);
+    CHECK(fs::exists(file));
+  }
+  CHECK(at(json_of(plugin->config_json), {"file"}) == (options.dir / "trellis/config.jsonc").string());
+}
+
+TEST_CASE("A bundle with a control plane has no policy file and no callers") {
+  BundleOptions options;
+  options.dir = "/srv/trellis";
+  options.control_plane = {"/usr/lib/trellis/plugins/auth.so", std::string(64, 'a')};
+  const Bundle bundle = bundle_of(options);
+  CHECK_FALSE(bundle.files.contains("policy.toml"));
+  CHECK_FALSE(bundle.files.contains("callers/local.seed"));
+  CHECK(bundle.manifest_json.find("hostPolicy") == std::string::npos);
+}
+
+TEST_CASE("A bundle without a control plane has a policy file that its host takes") {
+  const TempDir folder;
+  BundleOptions options;
+  options.dir = folder / "bundle";
+  REQUIRE(write_bundle(bundle_of(options), options.dir, false));
+  const auto config = host::load_config(options.dir / "trellis.toml");
+  if (!config) FAIL(config.error().text());
+  CHECK(config->policy.mode == host::PolicyConfig::Mode::static_);
+  CHECK(host::load_static_policy(config->policy.file));
 }
 
 TEST_CASE("An account name that would break a configuration file is refused") {

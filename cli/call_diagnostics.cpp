@@ -88,29 +88,35 @@ struct FirstMessage {
   }
 };
 
-CallResult send_with_outside_reply(const CallArguments &arguments, const CallSetup &setup, const SignedRequest &request,
-                                   NatsLoop &loop, Transport &transport) {
-  const auto observer = make_observer(setup.config);
+CallResult send_with_outside_reply(const CallArguments &arguments, const CallTarget &target,
+                                   const SignedRequest &request, NatsLoop &loop, Transport &transport) {
+  if (!target.config)
+    return not_done(Error{"call_option",
+                          "--reply-outside",
+                          "needs another's connection, made with the account's key",
+                          "--config of a host with static policy",
+                          {}});
+  const auto observer = make_observer(*target.config);
   if (!observer) return not_done(observer.error());
   const std::string inbox = observer->key.inbox_prefix() + ".answer";
   FirstMessage answer;
-  const auto listening = connect_observer(*observer, setup.config, loop);
+  const auto listening = connect_observer(*observer, *target.config, loop);
   const auto subscription =
       listening->subscribe(inbox, "", [&answer](MessagePtr message) { answer.take(std::move(message)); });
   if (!subscription) return not_done(subscription.error());
   if (!listening->wait_connected(kConnectLimit))
-    return not_done(Error{"not_connected", setup.config.nats_servers.front(), "the observer can't connect", {}, {}});
+    return not_done(Error{"not_connected", target.servers.front(), "the observer can't connect", {}, {}});
   if (const auto flushed = listening->flush(kConnectLimit); !flushed) return not_done(flushed.error());
 
   const Outbound message{
       .subject = request.subject, .reply = inbox, .payload = request.payload, .headers = &request.headers};
   if (const auto published = transport.publish(message); !published)
-    return tl::unexpected(transport_failure(setup.method, published.error()));
+    return tl::unexpected(transport_failure(target.method, published.error()));
   auto arrived = answer.arrived.get_future();
   if (arrived.wait_for(timeout_of(arguments)) != std::future_status::ready)
-    return decoded(setup.method,
+    return decoded(target.method,
                    tl::unexpected(Error{transport_error::kTimeout, request.subject, "no answer", {}, {}}));
-  return decoded(setup.method, arrived.get());
+  return decoded(target.method, arrived.get());
 }
 
 } // namespace
@@ -125,20 +131,20 @@ Result<void> check_diagnostics(const CallArguments &arguments) {
   return fail("call_option", "diagnostics", "several at once would hide each other", "one of them");
 }
 
-CallResult run_diagnostic(const CallArguments &arguments, const CallSetup &setup, NatsLoop &loop, Transport &transport,
-                          std::ostream &notes) {
+CallResult run_diagnostic(const CallArguments &arguments, const CallTarget &target, NatsLoop &loop,
+                          Transport &transport, std::ostream &notes) {
   const std::int64_t now = unix_ms_now() / 1000;
   const std::int64_t iat = arguments.expired ? now - kFreshnessSeconds - 1 : now;
   const std::string request_id = arguments.request_id.empty() ? new_ulid() : arguments.request_id;
-  auto request = sign_request(setup.method, arguments.input, setup.key, iat, request_id);
+  auto request = sign_request(target.method, arguments.input, target.key, iat, request_id);
   if (!request) return tl::unexpected(request.error());
-  if (arguments.forge) forge_proof(*request, setup.key, iat, request_id);
-  if (arguments.reply_outside) return send_with_outside_reply(arguments, setup, *request, loop, transport);
+  if (arguments.forge) forge_proof(*request, target.key, iat, request_id);
+  if (arguments.reply_outside) return send_with_outside_reply(arguments, target, *request, loop, transport);
   if (arguments.replay) {
-    const auto first = send(arguments, setup.method, *request, transport);
+    const auto first = send(arguments, target.method, *request, transport);
     notes << "first request: " << (first ? "answered" : "refused, " + first.error().envelope.type) << "\n";
   }
-  return send(arguments, setup.method, *request, transport);
+  return send(arguments, target.method, *request, transport);
 }
 
 } // namespace trellis::cli

@@ -18,7 +18,7 @@ Result<void> check_diagnostics(const CallArguments &arguments);
 
 // [may block] The service's answer to the broken request. `loop`: for a second connection of --reply-outside. The error
 // is a local one when the diagnostic itself couldn't be carried out. `notes`: what happened on the way.
-CallResult run_diagnostic(const CallArguments &arguments, const CallSetup &setup, NatsLoop &loop, Transport &transport,
-                          std::ostream &notes);
+CallResult run_diagnostic(const CallArguments &arguments, const CallTarget &target, NatsLoop &loop,
+                          Transport &transport, std::ostream &notes);
 
 } // namespace trellis::cli

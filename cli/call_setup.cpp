@@ -90,11 +90,11 @@ Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std
 }
 
 Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &notes) {
-  auto config = host::load_config(arguments.config);
+  auto config = host::load_config(arguments.config.empty() ? "trellis.toml" : arguments.config);
   if (!config) return tl::unexpected(config.error());
   const auto file = host::load_static_policy(config->policy.file);
   if (!file) return tl::unexpected(file.error());
-  auto key = caller_key(*file, arguments.caller);
+  auto key = caller_key(*file, arguments.caller.empty() ? "local" : arguments.caller);
   if (!key) return tl::unexpected(key.error());
   auto policy = host::StaticPolicy::open(config->policy.file, "", unix_ms_now);
   if (!policy) return tl::unexpected(policy.error());
@@ -108,6 +108,14 @@ Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &not
   if (!method) return tl::unexpected(method.error());
   (*policy)->set_known_contracts(std::move(known));
   return CallSetup{std::move(*config), std::move(*policy), std::move(*key), std::move(*method)};
+}
+
+CallTarget target_of(CallSetup setup) {
+  auto credentials = [policy = std::shared_ptr<host::StaticPolicy>(std::move(setup.policy)), key = setup.key.text()] {
+    return policy->caller_credentials(key);
+  };
+  return {setup.config.nats_servers, std::move(credentials),  std::move(setup.key),
+          std::move(setup.method),   std::move(setup.config), {}};
 }
 
 } // namespace trellis::cli

@@ -1,7 +1,8 @@
-// What `trellis call` learns from the files around trellis.toml: servers, the caller's key, the rpc and its contract.
+// What `trellis call` needs to know, and how it learns that from the files around trellis.toml: servers, the caller's
+// key, the rpc and its contract. (call_login.h learns it from a control plane.)
 //
-// A control plane isn't asked: with static policy everything that decides about a call lies in files of this machine,
-// and whoever may read the account's signing key may mint the caller's JWT.
+// With static policy everything that decides about a call lies in files of this machine, and whoever may read the
+// account's signing key may mint the caller's JWT.
 #pragma once
 
 #include "contracts/manifest.h"
@@ -11,8 +12,11 @@
 #include "runtime/rpc_method.h"
 #include "wire/session_key.h"
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,13 +24,23 @@ namespace trellis::cli {
 
 struct CallArguments {
   std::string rpc, input;
-  std::string config = "trellis.toml";
-  std::string caller = "local";
+  std::string config;   // "": a login session if there is one and no caller is named, else trellis.toml
+  std::string caller;   // "": local, with files
   std::string contract; // "", a contract id, a manifest file or a plugin file
   std::int64_t timeout_ms = 3000;
   std::string request_id; // "" = a fresh one
   // Diagnostics: what a service answers to ... At most one is set.
   bool forge = false, replay = false, expired = false, reply_outside = false;
+};
+
+// Everything for one call, wherever it was learned.
+struct CallTarget {
+  std::vector<std::string> servers;
+  std::function<Result<ConnectionCredentials>()> credentials;
+  SessionKey key;
+  RpcMethod method;
+  std::optional<host::Config> config; // of static policy, whose files --reply-outside needs
+  std::filesystem::path session_file; // of a login session; "" with static policy
 };
 
 struct CallSetup {
@@ -40,6 +54,8 @@ struct CallSetup {
 // and SessionKey::from_seed, "secret_*" of the caller's seed, "caller_unknown", "rpc_unknown", "rpc_ambiguous",
 // "contract_unreadable".
 Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &notes);
+
+CallTarget target_of(CallSetup setup);
 
 // The contract among `known` that has the rpc. Errors "rpc_unknown", with the nearest name, and "rpc_ambiguous".
 Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std::string &rpc);

@@ -57,6 +57,15 @@ Result<fs::path> find_program(const std::string &name, const std::string &folder
   return fail("program_missing", name, "this program isn't installed", "beside trellis, or in a folder of PATH");
 }
 
+Result<fs::path> find_plugin(const std::string &name) {
+  std::error_code problem;
+  const auto above = fs::read_symlink("/proc/self/exe", problem).parent_path().parent_path();
+  const auto installed = above / "lib/trellis/plugins" / (name + ".so");
+  for (const auto &file : {installed, above / "plugins" / name / (name + ".so")})
+    if (fs::is_regular_file(file, problem)) return file;
+  return fail("plugin_missing", installed.string(), "this plugin isn't installed", "the plugin there");
+}
+
 Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &argv, const fs::path &output) {
   std::vector<char *> arguments;
   for (const auto &argument : argv)

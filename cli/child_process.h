@@ -34,5 +34,8 @@ private:
 
 // Where the program `name` is: beside this one, where the build puts it (`folder` beside our own folder), or in PATH.
 Result<std::filesystem::path> find_program(const std::string &name, const std::string &folder = {});
+// Where the plugin of ours called `name` is: as installed (../lib/trellis/plugins/NAME.so from here), or where the
+// build puts it (plugins/NAME/NAME.so). Error "plugin_missing".
+Result<std::filesystem::path> find_plugin(const std::string &name);
 
 } // namespace trellis::cli

@@ -18,6 +18,10 @@ int main(int argc, char **argv) {
   using namespace trellis::cli;
   Program program("trellis", kVersion, "Operates a Trellis installation and its service plugins.");
   add_local_commands(program.root());
+  add_login_commands(program.root());
+  add_plan_commands(program.root());
+  add_deployment_commands(program.root());
+  add_host_commands(program.root());
   add_call_command(program.root());
   add_plugin_commands(program.root());
   add_run_command(program.root());

@@ -1,7 +1,9 @@
 #include "output.h"
 
+#include "contracts/json.h"
 #include <algorithm>
 #include <ostream>
+#include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
@@ -152,6 +154,11 @@ void Output::show(const Report &report) {
   out_ << (format_ == Format::json ? report.to_json() : report.to_text(colour_)) << std::flush;
 }
 
+void Output::show(const Report &report, const std::string &json) {
+  if (format_ == Format::text) return show(report);
+  out_ << pretty_json(json) << std::endl;
+}
+
 int Output::fail(const Error &error) {
   err_ << (colour_ ? "\x1b[1;31merror\x1b[0m: " : "error: ") << printable(error.text()) << std::endl;
   return 1;
@@ -178,6 +185,16 @@ std::string box_table(const Table &table) {
   for (std::size_t i = 1; i < rows.size(); ++i)
     out += box_row(rows[i], widths);
   return out + border(widths, "└", "┴", "┘");
+}
+
+std::string pretty_json(const std::string &json) {
+  const auto document = parse_json(json);
+  if (!document) return json;
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  writer.SetIndent(' ', 2);
+  document->Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 } // namespace trellis::cli

@@ -59,11 +59,14 @@ public:
       : out_(out), err_(err), format_(format), colour_(colour), verbosity_(verbosity) {}
 
   Format format() const { return format_; }
+  bool colour() const { return colour_; }
   int verbosity() const { return verbosity_; }
   std::ostream &out() { return out_; }
   std::ostream &err() { return err_; }
 
   void show(const Report &report);
+  // `json` in JSON format, else `report`: for results whose JSON is what a service answered.
+  void show(const Report &report, const std::string &json);
   // Prints the error as text, whatever the format is. Returns 1, the exit code.
   int fail(const Error &error);
 
@@ -78,5 +81,7 @@ private:
 // `text` with "?" for each control character but the line end.
 std::string printable(std::string_view text);
 std::string box_table(const Table &table);
+// JSON with an indent of 2 and no line end; what is no JSON stays as it is.
+std::string pretty_json(const std::string &json);
 
 } // namespace trellis::cli

@@ -164,9 +164,35 @@ Table refusal_table(const std::vector<Error> &refusals) {
   return table;
 }
 
+// A control plane: its contracts are the platform's own, and it is under no policy that could grant or refuse.
+Inspection inspect_control_plane(const host::Artifact &artifact, const InspectionInput &input) {
+  const auto file = artifact.path().string();
+  Inspection out;
+  out.refusals = host::refusals(artifact.elf(), file);
+  auto &report = out.report;
+  if (out.refusals.empty())
+    report = Report(file + " can be loaded once it is trusted, with role = \"control-plane\" only");
+  report.text("file", file)
+      .text("sha256", artifact.sha256_hex())
+      .number("bytes", static_cast<std::int64_t>(artifact.bytes().size()));
+  describe_signature(report, artifact, input.signature, input.signers);
+  Table contracts{{"contract", "digest", "displayName"}, {}};
+  Table surfaces{{"kind", "name", "subject", "capabilities"}, {}};
+  for (const auto &contract : artifact.manifests()) {
+    contracts.rows.push_back({contract.id(), contract.digest(), contract.model().display_name});
+    const auto owned = owned_surfaces(contract.model());
+    surfaces.rows.insert(surfaces.rows.end(), owned.rows.begin(), owned.rows.end());
+  }
+  report.table("contracts", contracts).table("surfaces", surfaces);
+  describe_imports(report, artifact.elf(), input.list_imports);
+  report.table("refusals", refusal_table(out.refusals));
+  return out;
+}
+
 } // namespace
 
 Inspection inspect(const host::Artifact &artifact, const InspectionInput &input) {
+  if (artifact.has_contract_array()) return inspect_control_plane(artifact, input);
   const auto file = artifact.path().string();
   const auto &contract = artifact.manifest();
   Inspection out;

@@ -1,10 +1,12 @@
 #include "artifact.h"
 
+#include "contracts/json.h"
 #include "elf_file.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <rapidjson/document.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -108,6 +110,37 @@ std::string joined(const std::vector<std::string> &names) {
   return out;
 }
 
+struct Contracts {
+  std::vector<Manifest> manifests; // at least one
+  bool is_array = false;
+};
+
+Error in_contract(Error error, const std::string &file, const std::string &item = {}) {
+  error.where = file + ", contract" + item + (error.where.empty() ? "" : " " + error.where);
+  return error;
+}
+
+Result<Contracts> parse_contracts(std::string_view text, const std::string &file) {
+  const auto document = parse_json(text, {.max_bytes = kMaxContractBytes});
+  if (!document || !document->IsArray()) { // a broken text gets the manifest parser's words
+    auto manifest = Manifest::parse(text);
+    if (!manifest) return tl::make_unexpected(in_contract(manifest.error(), file));
+    return Contracts{{std::move(*manifest)}, false};
+  }
+  Contracts contracts{{}, true};
+  for (const auto &item : document->GetArray()) {
+    auto manifest = Manifest::validate(item);
+    const auto place = "[" + std::to_string(contracts.manifests.size()) + "]";
+    if (!manifest) return tl::make_unexpected(in_contract(manifest.error(), file, place));
+    if (std::ranges::find(contracts.manifests, manifest->id(), &Manifest::id) != contracts.manifests.end())
+      return fail("contract_array", file, "two contracts with the id " + manifest->id(), "one of each id");
+    contracts.manifests.push_back(std::move(*manifest));
+  }
+  if (contracts.manifests.empty())
+    return fail("contract_array", file, "the contract section holds an empty array", "at least one contract");
+  return contracts;
+}
+
 } // namespace
 
 struct Artifact::Data {
@@ -115,7 +148,7 @@ struct Artifact::Data {
   SealedCopy copy;
   std::string sha256_hex;
   ElfFacts elf;
-  Manifest manifest;
+  Contracts contracts;
 };
 
 std::vector<Error> refusals(const ElfFacts &facts, const std::string &file) {
@@ -146,15 +179,11 @@ Result<Artifact> Artifact::open_for_inspection(const std::filesystem::path &path
     facts.error().where = file;
     return tl::make_unexpected(facts.error());
   }
-  auto manifest = Manifest::parse(facts->contract);
-  if (!manifest) {
-    auto error = manifest.error();
-    error.where = file + ", contract" + (error.where.empty() ? "" : " " + error.where);
-    return tl::make_unexpected(std::move(error));
-  }
+  auto contracts = parse_contracts(facts->contract, file);
+  if (!contracts) return tl::make_unexpected(contracts.error());
   auto hash = hex(sha256(copy->mapping.bytes()));
   return Artifact(
-      std::make_unique<Data>(Data{path, std::move(*copy), std::move(hash), std::move(*facts), std::move(*manifest)}));
+      std::make_unique<Data>(Data{path, std::move(*copy), std::move(hash), std::move(*facts), std::move(*contracts)}));
 }
 
 Result<Artifact> Artifact::open(const std::filesystem::path &path) {
@@ -177,7 +206,13 @@ const std::string &Artifact::sha256_hex() const {
   return data_->sha256_hex;
 }
 const Manifest &Artifact::manifest() const {
-  return data_->manifest;
+  return data_->contracts.manifests.front();
+}
+const std::vector<Manifest> &Artifact::manifests() const {
+  return data_->contracts.manifests;
+}
+bool Artifact::has_contract_array() const {
+  return data_->contracts.is_array;
 }
 const ElfFacts &Artifact::elf() const {
   return data_->elf;

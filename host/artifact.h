@@ -43,7 +43,8 @@ std::vector<Error> refusals(const ElfFacts &facts, const std::string &file);
 class Artifact {
 public:
   // Reads `path` and checks what ARCHITECTURE §3 refuses: "artifact_unreadable", "artifact_too_large", those of
-  // read_elf, Manifest::parse and the first of refusals().
+  // read_elf, Manifest::parse and the first of refusals(); "contract_array" for a section that holds an empty array,
+  // or one with two contracts of the same id.
   static Result<Artifact> open(const std::filesystem::path &path);
   // The same without refusals(), for telling all of them: `trellis plugin inspect`.
   static Result<Artifact> open_for_inspection(const std::filesystem::path &path);
@@ -54,7 +55,10 @@ public:
 
   const std::filesystem::path &path() const;
   const std::string &sha256_hex() const;
-  const Manifest &manifest() const;
+  const Manifest &manifest() const; // the first, for everything but the control plane the only one
+  const std::vector<Manifest> &manifests() const;
+  // The section holds a JSON array of manifests, which only the control plane may have.
+  bool has_contract_array() const;
   const ElfFacts &elf() const;
   ByteView bytes() const;
   // A sealed memfd with the file's bytes; owned by this object, must stay open as long as its code is mapped.

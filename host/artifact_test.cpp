@@ -128,6 +128,28 @@ TEST_CASE("a contract that isn't one is refused with its place") {
   CHECK(wrong.where.find("plugin.so, contract /") != std::string::npos);
 }
 
+TEST_CASE("a contract section may hold an array of contracts") {
+  const TemporaryFolder folder;
+  const std::string second = R"({"format":"trellis.contract.v1","id":"acme.other@v1","displayName":"Other",)"
+                             R"("description":"For tests.","kind":"service"})";
+  const auto bytes = with_contract("no_contract", "[" + std::string(kContract) + "," + second + "]");
+  const auto artifact = Artifact::open(folder.write("plugin.so", bytes));
+  REQUIRE(artifact);
+  CHECK(artifact->has_contract_array());
+  REQUIRE(artifact->manifests().size() == 2);
+  CHECK(artifact->manifest().id() == "acme.bare@v1");
+  CHECK(artifact->manifests()[1].id() == "acme.other@v1");
+  CHECK(artifact->manifests()[1].digest() == Manifest::parse(second)->digest());
+}
+
+TEST_CASE("an array of contracts is checked item by item") {
+  CHECK(refusal_of(with_contract("no_contract", "[]")).code == "contract_array");
+  const std::string twice = "[" + std::string(kContract) + "," + std::string(kContract) + "]";
+  CHECK(refusal_of(with_contract("no_contract", twice)).code == "contract_array");
+  const auto broken = refusal_of(with_contract("no_contract", "[" + std::string(kContract) + R"(,{"format":"x"}])"));
+  CHECK(broken.where.find("contract[1]") != std::string::npos);
+}
+
 TEST_CASE("an artifact can be moved") {
   auto first = Artifact::open(example_path("echo-c"));
   REQUIRE(first);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 namespace trellis::host {
 namespace {
@@ -31,6 +32,22 @@ bool is_server_list(std::string_view text) {
 
 bool is_signer(std::string_view text) {
   return parse_signer(text).has_value();
+}
+
+bool is_text(std::string_view text) {
+  return !text.empty() && text.find('\0') == std::string_view::npos;
+}
+
+// A control plane that is asked over plain HTTP could be anybody; a development one on this machine may be.
+bool is_policy_url(std::string_view text) {
+  const bool printable = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x20; });
+  if (!printable) return false;
+  if (text.starts_with("https://")) return text.size() > 8;
+  for (const std::string_view local : {"http://localhost", "http://127.0.0.1", "http://[::1]"})
+    if (text.starts_with(local) &&
+        (text.size() == local.size() || text[local.size()] == ':' || text[local.size()] == '/'))
+      return true;
+  return false;
 }
 
 constexpr auto kNameType = "1 to 64 letters, digits, \"-\" or \"_\"";
@@ -67,12 +84,40 @@ const std::vector<Key<Config>> &nats_keys() {
   return keys;
 }
 
+// A path that only some files need.
+template <class Target, class Access>
+Key<Target> optional_path_key(std::string name, Access access, std::string meaning) {
+  auto key = path_key<Target>(std::move(name), access, std::move(meaning));
+  key.required = false;
+  return key;
+}
+
 const std::vector<Key<PolicyConfig>> &policy_keys() {
   static const std::vector<Key<PolicyConfig>> keys{
       choice_key<PolicyConfig>("mode", &PolicyConfig::mode,
-                               Choices<PolicyConfig::Mode>{{"static", PolicyConfig::Mode::static_}},
-                               "who decides what plugins may do: `static` = a file"),
-      path_key<PolicyConfig>("file", &PolicyConfig::file, "the policy file"),
+                               Choices<PolicyConfig::Mode>{{"static", PolicyConfig::Mode::static_},
+                                                           {"plugin", PolicyConfig::Mode::plugin},
+                                                           {"remote", PolicyConfig::Mode::remote}},
+                               "who decides what plugins may do: `static` = a file, `plugin` = the control plane in "
+                               "this host, `remote` = one elsewhere"),
+      optional_path_key<PolicyConfig>("file", &PolicyConfig::file, "the policy file; required with `static`"),
+      text_key<PolicyConfig>("url", &PolicyConfig::url, "an https:// URL, or http:// on this machine", is_policy_url,
+                             "where the control plane's HTTP is; required with `remote`"),
+      seconds_key<PolicyConfig>("jwt_life_s", &PolicyConfig::remote_jwt_life, 5, 2'592'000,
+                                "with `remote`: life of the NATS user JWTs that the control plane issues, in seconds"),
+  };
+  return keys;
+}
+
+const std::vector<Key<ConnectionFiles>> &connection_keys() {
+  static const std::vector<Key<ConnectionFiles>> keys{
+      path_key<ConnectionFiles>("auth", &ConnectionFiles::auth, "NATS credentials of the AUTH account's user `auth`"),
+      path_key<ConnectionFiles>("system", &ConnectionFiles::system,
+                                "NATS credentials of the SYS account's user `system`"),
+      path_key<ConnectionFiles>("trellis", &ConnectionFiles::trellis,
+                                "NATS credentials of the TRELLIS account's user `auth`"),
+      path_key<ConnectionFiles>("session_seed", &ConnectionFiles::session_seed,
+                                "session seed of the control plane (base64url of 32 bytes)"),
   };
   return keys;
 }
@@ -111,6 +156,13 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
       number_key<PluginConfig>(
           "max_abandoned", [](PluginConfig & p) -> auto & { return p.limits.max_abandoned; }, 1, 1'000'000,
           "calls past their deadline that the plugin may still hold"),
+      choice_key<PluginConfig>(
+          "role", &PluginConfig::role,
+          Choices<PluginRole>{{"service", PluginRole::service}, {"control-plane", PluginRole::control_plane}},
+          "`control-plane`: the one trust root, loaded first, stopped last, under no policy"),
+      text_key<PluginConfig>(
+          "deployment", &PluginConfig::deployment, "a deployment id", is_text,
+          "with policy `plugin`: the deployment that this plugin is an instance of; NAME when absent"),
       {"config", "a table of values that JSON has (no nan, no inf)", "{}",
        "the plugin's own settings, which it gets as a JSON object", false, store_plugin_table},
   };
@@ -131,10 +183,12 @@ public:
       if (std::ranges::find(kTables, entry.key) == kTables.end()) add_unknown_key(problems_, "", entry, kTables);
     read_keys(table("host"), "host", host_keys(), config_, problems_);
     read_keys(table("nats"), "nats", nats_keys(), config_, problems_);
-    read_keys(table("policy"), "policy", policy_keys(), config_.policy, problems_);
+    const auto &policy = table("policy");
+    read_keys(policy, "policy", policy_keys(), config_.policy, problems_);
     read_keys(table("trust"), "trust", trust_keys(), config_, problems_);
     for (const auto &entry : table("plugins").entries)
       read_plugin(entry);
+    check_policy(policy);
     return problems_.first();
   }
 
@@ -155,7 +209,41 @@ private:
     auto &plugin = config_.plugins.emplace_back();
     plugin.name = entry.key;
     plugin.where = problems_.where(entry.place);
-    read_keys(entry.value, name, plugin_keys(), plugin, problems_);
+    read_keys(entry.value, name, plugin_keys(), plugin, problems_, {"connections"});
+    if (plugin.deployment.empty()) plugin.deployment = plugin.name;
+    read_connections(entry.value, name, plugin);
+  }
+
+  void read_connections(const ConfigNode &table, const std::string &plugin_name, PluginConfig &plugin) {
+    const auto name = plugin_name + ".connections";
+    const auto *found = table.find("connections");
+    if (plugin.role != PluginRole::control_plane) {
+      if (found)
+        problems_.add(found->place, "config_value", name + " is for the control plane", "role = \"control-plane\"");
+      return;
+    }
+    if (std::exchange(has_control_plane_, true))
+      problems_.add(table.place, "config_value", plugin_name + " is a second control plane", "at most one");
+    if (!found) return add_missing_key(problems_, table, name, "a table [" + name + "]");
+    if (found->kind != ConfigNode::Kind::table) return add_wrong_value(problems_, name, *found, "a table");
+    read_keys(*found, name, connection_keys(), plugin.connections.emplace(), problems_);
+  }
+
+  // What each mode needs beside its own name.
+  void check_policy(const ConfigNode &table) {
+    using Mode = PolicyConfig::Mode;
+    const auto &policy = config_.policy;
+    if (policy.mode == Mode::static_ && policy.file.empty() && !table.find("file"))
+      add_missing_key(problems_, table, "policy.file", "a path");
+    if (policy.mode == Mode::remote && policy.url.empty() && !table.find("url"))
+      add_missing_key(problems_, table, "policy.url", "an https:// URL");
+    if (const auto *file = table.find("file"); file && policy.mode != Mode::static_)
+      problems_.add(file->place, "config_value", "policy.file is for mode \"static\"", "no such key");
+    if (const auto *url = table.find("url"); url && policy.mode != Mode::remote)
+      problems_.add(url->place, "config_value", "policy.url is for mode \"remote\"", "no such key");
+    if (const auto *mode = table.find("mode"); mode && policy.mode == Mode::plugin && !has_control_plane_)
+      problems_.add(mode->place, "config_value", "policy.mode is \"plugin\", but no plugin is the control plane",
+                    "a plugin with role = \"control-plane\"");
   }
 
   inline static const std::vector<std::string> kTables{"host", "nats", "policy", "trust", "plugins"};
@@ -164,6 +252,7 @@ private:
   ConfigNode absent_;
   Config &config_;
   ConfigProblems problems_;
+  bool has_control_plane_ = false;
 };
 
 std::vector<std::string> split_servers(const std::vector<std::string> &texts) {
@@ -186,12 +275,22 @@ void resolve_paths(Config &config) {
   const auto folder = config.file.parent_path();
   const auto resolve = [&folder](std::filesystem::path &path) { path = (folder / path).lexically_normal(); };
   resolve(config.state_dir);
-  resolve(config.policy.file);
-  for (auto &plugin : config.plugins)
+  if (!config.policy.file.empty()) resolve(config.policy.file);
+  for (auto &plugin : config.plugins) {
     resolve(plugin.path);
+    if (!plugin.connections) continue;
+    for (auto *path : {&plugin.connections->auth, &plugin.connections->system, &plugin.connections->trellis,
+                       &plugin.connections->session_seed})
+      resolve(*path);
+  }
 }
 
 } // namespace
+
+const PluginConfig *Config::control_plane() const {
+  const auto found = std::ranges::find(plugins, PluginRole::control_plane, &PluginConfig::role);
+  return found == plugins.end() ? nullptr : &*found;
+}
 
 Result<Config> parse_config(std::string_view text, const std::filesystem::path &file) {
   const auto root = parse_config_tree(text, file.string());
@@ -217,7 +316,8 @@ Result<Config> load_config(const std::filesystem::path &file) {
 std::string config_markdown() {
   return keys_markdown("[host]", host_keys()) + keys_markdown("[nats]", nats_keys()) +
          keys_markdown("[policy]", policy_keys()) + keys_markdown("[trust]", trust_keys()) +
-         keys_markdown("[plugins.NAME]", plugin_keys());
+         keys_markdown("[plugins.NAME]", plugin_keys()) +
+         keys_markdown("[plugins.NAME.connections]", connection_keys());
 }
 
 } // namespace trellis::host

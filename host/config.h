@@ -17,6 +17,14 @@
 
 namespace trellis::host {
 
+// [plugins.NAME.connections]: files that hold the privileged credentials of the control plane (03 §2.4).
+struct ConnectionFiles {
+  std::filesystem::path auth, system, trellis; // NATS credentials
+  std::filesystem::path session_seed;          // the control plane's own session key
+};
+
+enum class PluginRole { service, control_plane };
+
 struct PluginConfig {
   std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
   std::filesystem::path path;
@@ -25,11 +33,17 @@ struct PluginConfig {
   CallLimits limits;              // queue, max_concurrency, deadline_ms, max_abandoned
   std::string config_json = "{}"; // [plugins.NAME.config] as a JSON object
   std::string where;              // file:line of the table, for messages
+  PluginRole role = PluginRole::service;
+  std::optional<ConnectionFiles> connections; // exactly with the role of the control plane
+  std::string deployment;                     // whose instance a service is; never empty after reading
 };
 
 struct PolicyConfig {
-  enum class Mode { static_ } mode = Mode::static_;
-  std::filesystem::path file; // [policy] mode = "static", file
+  // A file, the control plane in this host, or one elsewhere.
+  enum class Mode { static_, plugin, remote } mode = Mode::static_;
+  std::filesystem::path file;                 // of mode "static"
+  std::string url;                            // of mode "remote": where the control plane's HTTP is
+  std::chrono::seconds remote_jwt_life{3600}; // of mode "remote": life of the user JWTs that it issues
 };
 
 struct Config {
@@ -45,6 +59,9 @@ struct Config {
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
   std::vector<PluginConfig> plugins;        // in file order
+
+  // The plugin with the role, or nullptr.
+  const PluginConfig *control_plane() const;
 };
 
 // Errors: "config_unreadable", "config_too_large", "config_syntax", "config_unknown_key", "config_value",

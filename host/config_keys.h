@@ -111,6 +111,21 @@ Key<Target> duration_key(std::string name, Access access, std::int64_t least, st
 }
 
 template <class Target, class Access>
+Key<Target> seconds_key(std::string name, Access access, std::int64_t least, std::int64_t most, std::string meaning) {
+  Target fresh{};
+  return {std::move(name),
+          "seconds from " + std::to_string(least) + " to " + std::to_string(most),
+          std::to_string(std::invoke(access, fresh).count()),
+          std::move(meaning),
+          false,
+          [access, least, most](Target &target, const ConfigNode &node) -> const ConfigNode * {
+            if (node.kind != ConfigNode::Kind::integer || node.integer < least || node.integer > most) return &node;
+            std::invoke(access, target) = std::chrono::seconds(node.integer);
+            return nullptr;
+          }};
+}
+
+template <class Target, class Access>
 Key<Target> flag_key(std::string name, Access access, std::string meaning) {
   Target fresh{};
   return {std::move(name),

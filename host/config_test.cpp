@@ -128,8 +128,9 @@ TEST_CASE("numbers that JSON lacks are refused in a plugin's table") {
 
 TEST_CASE("an unknown key is an error with a suggestion") {
   CHECK(problem("[plugins.p]\npath = \"p.so\"\nquue = 3\n") ==
-        "config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of path, sha256, "
-        "enabled, queue, max_concurrency, deadline_ms, max_abandoned, config)");
+        "config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of connections, "
+        "path, sha256, "
+        "enabled, queue, max_concurrency, deadline_ms, max_abandoned, role, deployment, config)");
   CHECK(problem("[trsut]\nsigners = []\n")
             .starts_with("config_unknown_key t.toml:7: unknown key trsut, did you mean trust?"));
   CHECK(problem("[trust]\nxyzzy = 1\n") ==
@@ -208,6 +209,87 @@ TEST_CASE("suggestions come only for names that are close") {
   CHECK(closest_name("x", names).empty());
   CHECK(closest_name("", names).empty());
   CHECK(closest_name(std::string(100000, 'q'), names).empty());
+}
+
+namespace {
+
+const std::string kConnections = "[plugins.auth.connections]\nauth = \"creds/auth\"\nsystem = \"/s\"\n"
+                                 "trellis = \"creds/t\"\nsession_seed = \"seed\"\n";
+const std::string kControlPlane = "[plugins.auth]\npath = \"auth.so\"\nrole = \"control-plane\"\n" + kConnections;
+
+// kLeast with another policy table.
+std::string with_policy(const std::string &policy, const std::string &lines = "") {
+  return "[host]\nstate_dir = \"state\"\n[nats]\nservers = \"nats://127.0.0.1:4222\"\n[policy]\n" + policy + lines;
+}
+
+} // namespace
+
+TEST_CASE("the control plane's table names its role and its files") {
+  const auto config = read(with_policy("mode = \"plugin\"\n", kControlPlane + "[plugins.echo]\npath = \"e.so\"\n"));
+  CHECK(config.policy.mode == PolicyConfig::Mode::plugin);
+  REQUIRE(config.control_plane());
+  CHECK(config.control_plane()->name == "auth");
+  REQUIRE(config.control_plane()->connections);
+  CHECK(config.control_plane()->connections->auth == "/etc/trellis/creds/auth");
+  CHECK(config.control_plane()->connections->system == "/s");
+  CHECK(config.control_plane()->connections->trellis == "/etc/trellis/creds/t");
+  CHECK(config.control_plane()->connections->session_seed == "/etc/trellis/seed");
+  CHECK(config.plugins[1].role == PluginRole::service);
+  CHECK_FALSE(config.plugins[1].connections);
+}
+
+TEST_CASE("connections belong to the control plane, and to it alone") {
+  CHECK(problem("[plugins.auth]\npath = \"a.so\"\n" + kConnections) ==
+        "config_value t.toml:9: plugins.auth.connections is for the control plane (expected role = \"control-plane\")");
+  CHECK(problem("[plugins.auth]\npath = \"a.so\"\nrole = \"control-plane\"\n") ==
+        "config_missing t.toml:7: plugins.auth.connections is missing (expected a table [plugins.auth.connections])");
+  CHECK(problem("[plugins.auth]\npath = \"a.so\"\nrole = \"control-plane\"\n[plugins.auth.connections]\n"
+                "auth = \"a\"\nsystem = \"s\"\ntrellis = \"t\"\n") ==
+        "config_missing t.toml:10: plugins.auth.connections.session_seed is missing (expected a path)");
+}
+
+TEST_CASE("there is one control plane") {
+  auto second = kControlPlane;
+  for (auto at = second.find("plugins.auth"); at != std::string::npos; at = second.find("plugins.auth"))
+    second.replace(at, 12, "plugins.more");
+  CHECK(problem(kControlPlane + second) ==
+        "config_value t.toml:15: plugins.more is a second control plane (expected at most one)");
+}
+
+TEST_CASE("a plugin is an instance of its own deployment unless it says another") {
+  const auto config = read(kLeast + "[plugins.a]\npath = \"a\"\n[plugins.b]\npath = \"b\"\ndeployment = \"shop.eu\"\n");
+  CHECK(config.plugins[0].deployment == "a");
+  CHECK(config.plugins[1].deployment == "shop.eu");
+}
+
+TEST_CASE("each mode of policy has its own keys") {
+  CHECK(error_of(with_policy("mode = \"static\"\n")).text().find("policy.file is missing") != std::string::npos);
+  CHECK(error_of(with_policy("mode = \"remote\"\n")).text().find("policy.url is missing") != std::string::npos);
+  CHECK(error_of(with_policy("mode = \"plugin\"\n")).text().find("no plugin is the control plane") !=
+        std::string::npos);
+  CHECK(error_of(with_policy("mode = \"remote\"\nurl = \"https://a\"\nfile = \"p\"\n"))
+            .text()
+            .find("for mode \"static\"") != std::string::npos);
+  CHECK(error_of(with_policy("file = \"p\"\nurl = \"https://a\"\n")).text().find("for mode \"remote\"") !=
+        std::string::npos);
+  const auto remote = read(with_policy("mode = \"remote\"\nurl = \"https://trellis.example\"\njwt_life_s = 90\n"));
+  CHECK(remote.policy.mode == PolicyConfig::Mode::remote);
+  CHECK(remote.policy.url == "https://trellis.example");
+  CHECK(remote.policy.remote_jwt_life.count() == 90);
+}
+
+TEST_CASE("a remote control plane is asked over TLS, except on this machine") {
+  const auto with_url = [](const std::string &url) {
+    return parse_config(with_policy("mode = \"remote\"\nurl = \"" + url + "\"\n"), "t.toml").has_value();
+  };
+  CHECK(with_url("https://trellis.example:8443/"));
+  CHECK(with_url("http://127.0.0.1:3000"));
+  CHECK(with_url("http://localhost"));
+  CHECK(with_url("http://[::1]:3000/"));
+  CHECK_FALSE(with_url("http://trellis.example"));
+  CHECK_FALSE(with_url("http://127.0.0.1.evil.example"));
+  CHECK_FALSE(with_url("https://"));
+  CHECK_FALSE(with_url("https://a b"));
 }
 
 TEST_CASE("docs/config.md describes every key as the code does") {

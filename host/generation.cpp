@@ -1,14 +1,16 @@
 #include "generation.h"
 
+#include "contracts/json_write.h"
 #include "host_api.h"
 #include "loader.h"
+#include "privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"
+#include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <mutex>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 
 namespace trellis::host {
@@ -19,20 +21,22 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kConnectPoll{250}; // how often a wait for NATS looks at its stop token
 constexpr std::chrono::milliseconds kCloseTime{2000};  // for the last replies to leave
 
-std::string identity_json(const PluginConfig &config, const Manifest &manifest, const SessionKey &key) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-  const auto member = [&out](std::string_view name, std::string_view text) {
-    out.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  };
-  out.StartObject();
-  member("plugin", config.name);
-  member("contractId", manifest.id());
-  member("contractDigest", manifest.digest());
-  member("sessionKey", key.text());
-  out.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+constexpr auto kControlPlaneName = "trellis"; // in error contexts (05 §2.1)
+
+// 05 §2.1: these are answered without proof or session.
+bool is_unauthenticated(std::string_view name) {
+  return name == "Auth.Requests.Validate" || name == "Auth.Devices.ConnectInfo.Get";
+}
+
+std::string identity_json(const HostParts &host, const PluginConfig &config, const Manifest &manifest,
+                          const SessionKey &key) {
+  return JsonObjectText()
+      .text("plugin", config.name)
+      .text("contractId", manifest.id())
+      .text("contractDigest", manifest.digest())
+      .text("sessionKey", key.text())
+      .text("configDir", std::filesystem::absolute(host.config.file).parent_path().lexically_normal().string())
+      .str();
 }
 
 std::string joined(const std::vector<std::string> &texts) {
@@ -105,7 +109,9 @@ struct Generation::State {
   State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session)
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         outgoing(artifact->manifest(), host.contracts),
-        api(host.log, config.name, config.config_json, identity_json(config, artifact->manifest(), key)) {}
+        privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
+        api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
+            privileged.get()) {}
 
   const HostParts host;
   const PluginConfig config;
@@ -114,26 +120,39 @@ struct Generation::State {
 
   Repeated repeated;
   Outgoing outgoing;
+  const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
   HostApi api;
   LoadedCode code;
   const trellis_plugin *plugin = nullptr;
-  std::unique_ptr<NatsTransport> transport;
+  PluginPolicy::Tables decides;                 // of the control plane
+  std::unique_ptr<NatsTransport> own_transport; // of everybody else
+  NatsTransport *transport = nullptr;           // what the surfaces are wired on
   std::unique_ptr<RpcClient> client;
   std::unique_ptr<Calls> calls;
   std::vector<std::unique_ptr<Subscription>> subscriptions;
   bool started = false; // the plugin's own start has succeeded
 
   const Manifest &manifest() const { return artifact->manifest(); }
+  bool is_control_plane() const { return config.role == PluginRole::control_plane; }
 
   Result<void> create();
+  Result<void> check_extensions();
   Result<void> connect(const std::stop_token &stop);
+  Result<void> open_connections();
+  void open_own_connection();
+  ServiceIdentity service_identity() const;
+  bool wait_connected(const std::stop_token &stop);
   Result<void> run_start();
   Result<void> subscribe();
+  Result<void> subscribe(const trellis_handler &handler);
+  Result<void> begin_deciding();
   void run_stop(Clock::time_point deadline);
+  void close_connections();
   void destroy();
 
   void report(const CallEvent &event);
   void report(const Error &problem);
+  void report(std::string_view connection, ConnectionState state, const std::string &detail);
 };
 
 Result<void> Generation::State::create() {
@@ -147,12 +166,59 @@ Result<void> Generation::State::create() {
   if (!TRELLIS_HAS(trellis_plugin, plugin, handlers))
     return fail("create_failed", config.name, "the plugin struct is smaller than its first version",
                 "a trellis_plugin");
-  const auto problems = table_disagreements(*plugin, manifest());
+  const auto problems = table_disagreements(*plugin, artifact->manifests(), config.role);
   if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
+  return check_extensions();
+}
+
+Result<void> Generation::State::check_extensions() {
+  if (is_control_plane()) {
+    auto tables = PluginPolicy::tables_of(*plugin);
+    if (!tables) return tl::make_unexpected(tables.error());
+    decides = *tables;
+    return {};
+  }
+  if (!TRELLIS_HAS(trellis_plugin, plugin, get_extension) || !plugin->get_extension) return {};
+  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR})
+    if (plugin->get_extension(plugin->self, {id.data(), id.size()}))
+      return fail("host_only_extension", config.name, "the plugin offers " + std::string(id),
+                  "role = \"control-plane\" in trellis.toml, or none of it");
   return {};
 }
 
 Result<void> Generation::State::connect(const std::stop_token &stop) {
+  if (auto opened = open_connections(); !opened) return opened;
+  client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
+  const auto validator =
+      is_control_plane() ? host.control_plane.validator() : host.policy.validator_for(*transport, key);
+  calls = std::make_unique<Calls>(config.limits, service_identity(), validator, plugin->self,
+                                  [this](const CallEvent &event) { report(event); });
+  api.connect({calls.get(), &outgoing, client.get(), transport});
+  if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
+  return {};
+}
+
+Result<void> Generation::State::open_connections() {
+  if (!is_control_plane()) {
+    open_own_connection();
+    return {};
+  }
+  PrivilegedConnections::Options options;
+  options.files = config.connections.value_or(ConnectionFiles{});
+  options.servers = host.config.nats_servers;
+  options.client_name = host.config.name + "/" + config.name;
+  options.inbox_prefix = key.inbox_prefix();
+  options.backoff_max = host.config.connect_retry_max;
+  options.on_state = [this](std::string_view name, ConnectionState state, const std::string &detail) {
+    report(name, state, detail);
+  };
+  options.on_problem = [this](std::string_view, const Error &problem) { report(problem); };
+  if (auto opened = privileged->open(host.loop, std::move(options)); !opened) return opened;
+  transport = &privileged->trellis();
+  return {};
+}
+
+void Generation::State::open_own_connection() {
   NatsOptions options;
   options.servers = host.config.nats_servers;
   options.name = host.config.name + "/" + config.name;
@@ -165,22 +231,28 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
                      {{"plugin", config.name}, {"expires", credentials->expires_at.value_or(0)}});
     return credentials;
   };
-  options.on_state = [this](ConnectionState state, const std::string &detail) {
-    if (state == ConnectionState::connected)
-      host.log.info("connected", {{"plugin", config.name}, {"server", detail}});
-    else if (state == ConnectionState::disconnected)
-      host.log.warn("disconnected; connecting again", {{"plugin", config.name}, {"detail", detail}});
+  options.on_state = [this](ConnectionState state, const std::string &detail) { report({}, state, detail); };
+  options.on_problem = [this](const Error &problem) {
+    report(problem);
+    const bool refused = problem.code == connect_error::kDenied;
+    if (refused) host.policy.connection_denied(key, manifest().digest());
+    if (refused || problem.code == "policy_denied") host.on_denied(config.name);
   };
-  options.on_problem = [this](const Error &problem) { report(problem); };
-  transport = NatsTransport::open(host.loop, std::move(options));
-  client = std::make_unique<RpcClient>(*transport, key, [] { return unix_ms_now() / 1000; });
-  calls =
-      std::make_unique<Calls>(config.limits, ServiceIdentity{config.name, manifest().id(), manifest().digest()},
-                              host.policy.validator(), plugin->self, [this](const CallEvent &event) { report(event); });
-  api.connect({calls.get(), &outgoing, client.get(), transport.get()});
+  own_transport = NatsTransport::open(host.loop, std::move(options));
+  transport = own_transport.get();
+}
+
+// The control plane names itself without a contract, and by the digest of its first one, the core contract (05 §2.1).
+ServiceIdentity Generation::State::service_identity() const {
+  if (is_control_plane()) return {kControlPlaneName, {}, manifest().digest()};
+  return {config.name, manifest().id(), manifest().digest()};
+}
+
+bool Generation::State::wait_connected(const std::stop_token &stop) {
+  if (privileged) return privileged->wait_connected(stop);
   while (!transport->wait_connected(kConnectPoll))
-    if (stop.stop_requested()) return fail("cancelled", config.name, "stopped while waiting for NATS");
-  return {};
+    if (stop.stop_requested()) return false;
+  return true;
 }
 
 Result<void> Generation::State::run_start() {
@@ -195,19 +267,40 @@ Result<void> Generation::State::run_start() {
 }
 
 Result<void> Generation::State::subscribe() {
-  for (std::uint32_t i = 0; i < plugin->handler_count; ++i) {
-    const trellis_handler &handler = *plugin->handlers[i];
-    auto method = compile_rpc(manifest(), std::string_view(handler.name.data, handler.name.size));
-    if (!method) return tl::make_unexpected(method.error());
-    const std::string subject = method->subject;
-    auto route = std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler.rpc});
-    auto subscription = transport->subscribe(
-        subject, subject, [this, route](MessagePtr message) { calls->arrive(route, std::move(message)); });
-    if (!subscription) return tl::make_unexpected(subscription.error());
-    subscriptions.push_back(std::move(*subscription));
-  }
+  if (is_control_plane()) host.control_plane.plugin_validator()->attach(decides.validator, decides.self);
+  for (std::uint32_t i = 0; i < plugin->handler_count; ++i)
+    if (auto done = subscribe(*plugin->handlers[i]); !done) return done;
   // The server has the subscriptions once this returns: a predecessor may go.
   static_cast<void>(transport->flush(kCloseTime));
+  if (const auto unserved = unserved_handlers(*plugin); !unserved.empty())
+    host.log.info("not served by this version",
+                  {{"plugin", config.name}, {"count", unserved.size()}, {"surfaces", joined(unserved)}});
+  return {};
+}
+
+Result<void> Generation::State::subscribe(const trellis_handler &handler) {
+  if (!handler.rpc) return {};
+  const std::string_view contract_id(handler.contract_id.data, handler.contract_id.size);
+  const auto contract = std::ranges::find(artifact->manifests(), contract_id, &Manifest::id);
+  auto method = compile_rpc(*contract, std::string_view(handler.name.data, handler.name.size));
+  if (!method) return tl::make_unexpected(method.error());
+  method->unauthenticated = is_control_plane() && is_unauthenticated(method->name);
+  const std::string subject = method->subject;
+  auto route = std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler.rpc});
+  auto subscription = transport->subscribe(
+      subject, subject, [this, route](MessagePtr message) { calls->arrive(route, std::move(message)); });
+  if (!subscription) return tl::make_unexpected(subscription.error());
+  subscriptions.push_back(std::move(*subscription));
+  return {};
+}
+
+// The control plane's surfaces are served: it may open its doors, and everybody else may ask it.
+Result<void> Generation::State::begin_deciding() {
+  ErrorText words;
+  const auto status = decides.policy->surfaces_ready(decides.self, words.sink());
+  if (status != TRELLIS_OK)
+    return fail("start_failed", config.name, words.text("surfaces_ready failed with status " + std::to_string(status)));
+  host.control_plane.attach(decides);
   return {};
 }
 
@@ -219,6 +312,11 @@ void Generation::State::run_stop(Clock::time_point deadline) {
   if (status != TRELLIS_OK)
     host.log.warn("the plugin's stop failed",
                   {{"plugin", config.name}, {"detail", words.text("status " + std::to_string(status))}});
+}
+
+void Generation::State::close_connections() {
+  if (privileged) privileged->close(kCloseTime);
+  if (own_transport) own_transport->close(kCloseTime);
 }
 
 void Generation::State::destroy() {
@@ -239,6 +337,14 @@ void Generation::State::report(const Error &problem) {
       {{"plugin", config.name}, {"code", problem.code}, {"subject", problem.where}, {"detail", problem.message}});
 }
 
+void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
+  if (state == ConnectionState::connected)
+    host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
+  else if (state == ConnectionState::disconnected)
+    host.log.warn("disconnected; connecting again",
+                  {{"plugin", config.name}, {"connection", connection}, {"detail", detail}});
+}
+
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key)
     : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key))) {}
 
@@ -250,12 +356,14 @@ Result<void> Generation::start(std::stop_token stop) {
   if (done) done = state.connect(stop);
   if (done) done = state.run_start();
   if (done) done = state.subscribe();
+  if (done && state.is_control_plane()) done = state.begin_deciding();
   if (!done) this->stop(Clock::now());
   return done;
 }
 
 bool Generation::stop(Clock::time_point deadline) {
   auto &state = *state_;
+  if (state.is_control_plane()) state.host.control_plane.detach();
   const auto draining = std::make_shared<Latch>(); // shared: a drain that takes too long still reports to it
   for (auto &subscription : state.subscriptions) {
     draining->add();
@@ -264,15 +372,16 @@ bool Generation::stop(Clock::time_point deadline) {
   draining->wait_until(deadline);
   state.subscriptions.clear();
   if (state.calls) state.calls->wait_idle(deadline);
+  if (state.is_control_plane()) state.host.control_plane.plugin_validator()->detach();
   if (state.plugin) state.run_stop(deadline);
   const bool clean = !state.calls || state.calls->stop(std::max(deadline, Clock::now() + kConnectPoll));
-  if (state.transport) state.transport->close(kCloseTime);
+  state.close_connections();
   if (clean) state.destroy();
   return clean;
 }
 
 void Generation::rotate() {
-  if (state_->transport) state_->transport->rotate();
+  if (state_->own_transport) state_->own_transport->rotate();
 }
 
 const Manifest &Generation::manifest() const {
@@ -283,6 +392,12 @@ const Artifact &Generation::artifact() const {
 }
 const PluginConfig &Generation::config() const {
   return state_->config;
+}
+const SessionKey &Generation::key() const {
+  return state_->key;
+}
+Calls::Counts Generation::counts() const {
+  return state_->calls ? state_->calls->counts() : Calls::Counts{};
 }
 
 } // namespace trellis::host

@@ -4,11 +4,15 @@
 // start: load, create, connect, start, subscribe, in this order: the plugin's own start has returned before its first
 // request arrives, so a slow start loses none. stop: unsubscribe, answer what is in flight, stop, destroy. An instance
 // whose handler never came back is neither destroyed nor freed: it is left behind, counted, and said.
+//
+// The control plane is a generation like the others, with two differences: it has its privileged connections in place
+// of one of its own, and between the steps it becomes, and ends being, what decides for everybody else.
 #pragma once
 
 #include "artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "plugin_policy.h"
 #include "policy.h"
 #include <chrono>
 #include <functional>
@@ -26,6 +30,9 @@ struct HostParts {
   Policy &policy;
   const ContractDirectory &contracts;
   const Config &config;
+  PluginPolicy &control_plane; // what a generation with that role attaches itself to
+  // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
+  std::function<void(const std::string &plugin)> on_denied;
 };
 
 class Generation {
@@ -37,7 +44,9 @@ public:
   Generation &operator=(const Generation &) = delete;
 
   // [may block] Errors: those of load_code; "create_failed", "start_failed" with the plugin's words;
-  // "handlers_disagree" naming each surface; "cancelled" when `stop` was requested while it waited for NATS.
+  // "handlers_disagree" naming each surface; "host_only_extension" for one that only the control plane may offer;
+  // "cancelled" when `stop` was requested while it waited for NATS. Of the control plane also those of
+  // PrivilegedConnections::open, and "extension_missing".
   Result<void> start(std::stop_token stop);
   // [may block] Drains until `deadline`. False when a handler never came back: this object must then live as long as
   // the process.
@@ -48,6 +57,8 @@ public:
   const Manifest &manifest() const;
   const Artifact &artifact() const;
   const PluginConfig &config() const;
+  const SessionKey &key() const;
+  Calls::Counts counts() const; // [thread-safe] once start has returned
 
 private:
   struct State;
@@ -57,7 +68,13 @@ private:
 // What a contract asks for that this host can't serve yet, one text each: "operations (no provider)" ... Pure.
 std::vector<std::string> unserved_surfaces(const Manifest &manifest);
 
-// The handler table against the contract: one text for each surface that is missing, undeclared or double. Pure.
-std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const Manifest &manifest);
+// The handler table against the contracts: one text for each surface that is missing, undeclared or double. Pure.
+// The control plane may leave functions out (it says so in its log), and of its contracts those that have no handler at
+// all are served by others.
+std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
+                                             PluginRole role);
+
+// What the control plane's contracts declare and its table has no function for, by name. Pure.
+std::vector<std::string> unserved_handlers(const trellis_plugin &plugin);
 
 } // namespace trellis::host

@@ -1,16 +1,14 @@
 // The plugin's handler table against its contract (ARCHITECTURE §4), and what this host can't serve.
+#include "abi_values.h"
 #include "generation.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <trellis/plugin.h>
 
 namespace trellis::host {
 namespace {
-
-std::string_view view(trellis_str text) {
-  return text.data && text.size > 0 ? std::string_view{text.data, text.size} : std::string_view{};
-}
 
 template <class Section>
 bool any_in(const std::optional<Section> &section) {
@@ -36,9 +34,11 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
   return unserved;
 }
 
-std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const Manifest &manifest) {
+std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
+                                             PluginRole role) {
+  const bool is_control_plane = role == PluginRole::control_plane;
   std::vector<std::string> problems;
-  std::set<std::string, std::less<>> served;
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> served; // contract id -> names
   for (std::uint32_t i = 0; i < plugin.handler_count; ++i) {
     const trellis_handler *handler = plugin.handlers ? plugin.handlers[i] : nullptr;
     if (!handler || !TRELLIS_HAS(trellis_handler, handler, name)) {
@@ -46,22 +46,34 @@ std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const
       continue;
     }
     const auto contract_id = view(handler->contract_id), name = view(handler->name);
-    const bool is_rpc = handler->kind == TRELLIS_SURFACE_RPC;
-    if (!is_rpc)
+    const auto manifest = std::ranges::find(manifests, contract_id, &Manifest::id);
+    if (handler->kind != TRELLIS_SURFACE_RPC)
       problems.push_back("handler \"" + std::string(name) + "\" is of the unknown kind " +
                          std::to_string(handler->kind));
-    else if (contract_id != manifest.id() || !manifest.rpc(name))
+    else if (manifest == manifests.end() || !manifest->rpc(name))
       problems.push_back(describe(contract_id, name) + " has a handler, but the contract doesn't declare it");
-    else if (!TRELLIS_HAS(trellis_handler, handler, rpc) || !handler->rpc)
+    else if (!TRELLIS_HAS(trellis_handler, handler, rpc) || (!handler->rpc && !is_control_plane))
       problems.push_back(describe(contract_id, name) + " has a handler without a function");
-    else if (!served.emplace(name).second)
+    else if (!served[std::string(contract_id)].emplace(name).second)
       problems.push_back(describe(contract_id, name) + " has two handlers");
   }
-  if (const auto &rpc = manifest.model().rpc)
-    for (const auto &[name, surface] : *rpc)
-      if (!served.contains(name))
-        problems.push_back(describe(manifest.id(), name) + " is in the contract, but has no handler");
+  for (const auto &manifest : manifests) {
+    const auto &names = served[manifest.id()];
+    if (is_control_plane && names.empty()) continue;
+    if (const auto &rpc = manifest.model().rpc)
+      for (const auto &[name, surface] : *rpc)
+        if (!names.contains(name))
+          problems.push_back(describe(manifest.id(), name) + " is in the contract, but has no handler");
+  }
   return problems;
+}
+
+std::vector<std::string> unserved_handlers(const trellis_plugin &plugin) {
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; i < plugin.handler_count; ++i)
+    if (!plugin.handlers[i]->rpc) names.emplace_back(view(plugin.handlers[i]->name));
+  std::ranges::sort(names);
+  return names;
 }
 
 } // namespace trellis::host

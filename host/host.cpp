@@ -1,5 +1,7 @@
 #include "host.h"
 
+#include "open_policy.h"
+#include "privileged_connections.h"
 #include "session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
@@ -21,10 +23,15 @@ std::string member(const PolicyAnswer &answer, std::string_view name) {
   return body ? std::string(string_member(*body, name)) : std::string();
 }
 
+bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<ConnectionFiles> &b) {
+  if (!a || !b) return !a && !b;
+  return a->auth == b->auth && a->system == b->system && a->trellis == b->trellis && a->session_seed == b->session_seed;
+}
+
 bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
-  return a.config_json == b.config_json && a.limits.queue == b.limits.queue &&
-         a.limits.max_concurrency == b.limits.max_concurrency && a.limits.deadline == b.limits.deadline &&
-         a.limits.max_abandoned == b.limits.max_abandoned;
+  return same_files(a.connections, b.connections) && a.config_json == b.config_json &&
+         a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
+         a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned;
 }
 
 // Why a file may run in this process, for the log.
@@ -40,6 +47,12 @@ void each_used_contract(const Manifest &manifest, Fn fn) {
     if (*group)
       for (const auto &[alias, use] : **group)
         fn(use.contract);
+}
+
+// A plugin's own key, or the one that the control plane was given.
+Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::path &state_dir) {
+  if (plugin.connections) return read_session_seed(plugin.connections->session_seed);
+  return session_key_for(state_dir, plugin.name);
 }
 
 } // namespace
@@ -76,11 +89,19 @@ struct Host::Slot {
   std::jthread thread;
   bool busy = false;       // `thread` has work
   bool look_again = false; // something changed while it was busy
+  // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
+  bool enrolled = false;
+
+  bool is_control_plane() const { return config.role == PluginRole::control_plane; }
+  // Of what runs, else of the file; nullptr while neither is there.
+  const Manifest *manifest() const {
+    return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;
+  }
 };
 
 Result<std::unique_ptr<Host>> Host::open(Config config, const Log &log) {
   if (auto ready = make_private_folder(config.state_dir); !ready) return tl::make_unexpected(ready.error());
-  auto policy = StaticPolicy::open(config.policy.file, config.state_dir / "replay.cache", unix_ms_now);
+  auto policy = open_policy(config);
   if (!policy) return tl::make_unexpected(policy.error());
   auto loop = NatsLoop::start();
   if (!loop) return tl::make_unexpected(loop.error());
@@ -88,13 +109,16 @@ Result<std::unique_ptr<Host>> Host::open(Config config, const Log &log) {
   return host;
 }
 
-Host::Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<StaticPolicy> policy)
-    : config_(std::move(config)), log_(log), loop_(std::move(loop)), policy_(std::move(policy)) {}
+Host::Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside)
+    : config_(std::move(config)), log_(log), loop_(std::move(loop)),
+      control_plane_([] { return unix_ms_now() / 1000; }), outside_(std::move(outside)),
+      policy_(outside_ ? *outside_ : control_plane_) {}
 
 Host::~Host() = default;
 
 HostParts Host::parts() {
-  return {log_, *loop_, *policy_, contracts_, config_};
+  const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied};
 }
 
 void Host::post(std::function<void()> message) {
@@ -105,8 +129,12 @@ void Host::post(std::function<void()> message) {
   arrived_.notify_one();
 }
 
-void Host::request_reload() {
-  post([this] { reload(); });
+void Host::request_reload(ReloadDone done) {
+  post([this, done = std::move(done)]() mutable { reload(std::move(done)); });
+}
+
+void Host::request_status(std::function<void(const HostStatus &)> done) {
+  post([this, done = std::move(done)] { done(status()); });
 }
 
 void Host::request_stop() {
@@ -114,9 +142,10 @@ void Host::request_stop() {
 }
 
 bool Host::run() {
-  policy_->on_change([this] { post([this] { ask_all(); }); });
+  policy_.on_change([this] { post([this] { ask_all(); }); });
   post([this] { apply(config_.plugins); });
   while (!(stopping_ && slots_.empty())) {
+    if (stopping_) stop_control_plane();
     std::unique_lock lock(mutex_);
     const auto some = [this] { return !messages_.empty(); };
     if (!stopping_) {
@@ -130,7 +159,7 @@ bool Host::run() {
     lock.unlock();
     message();
   }
-  policy_->on_change({});
+  policy_.on_change({});
   log_.info("host stopped", {{"left_behind", left_behind_.size()}});
   return left_behind_.empty();
 }
@@ -144,21 +173,54 @@ void Host::report_hung() const {
 
 // ---------------------------------------------------------------------------------------------------------- wanted
 
-void Host::reload() {
-  if (stopping_) return;
-  auto fresh = load_config(config_.file);
-  if (!fresh) return log_.error("reload refused; everything stays as it was", {{"detail", fresh.error().text()}});
-  if (auto read = policy_->reload(); !read)
-    return log_.error("reload refused; everything stays as it was", {{"detail", read.error().text()}});
-  if (fresh->state_dir != config_.state_dir || fresh->nats_servers != config_.nats_servers ||
-      fresh->policy.file != config_.policy.file || fresh->name != config_.name)
-    log_.warn("changes of [host] name, state_dir, [nats] and [policy] file need a restart", {});
+void Host::reload(ReloadDone done) {
+  if (stopping_) {
+    if (done) done(fail("stopping", config_.name, "the host is stopping"));
+    return;
+  }
+  auto fresh = read_again();
+  if (!fresh) {
+    log_.error("reload refused; everything stays as it was", {{"detail", fresh.error().text()}});
+    if (done) done(tl::make_unexpected(fresh.error()));
+    return;
+  }
   config_.trusted_signers = fresh->trusted_signers;
   config_.max_generations = fresh->max_generations;
   config_.drain = fresh->drain;
   rotate_all_ = true; // what is accepted decides what `uses` grant
+  if (done) reloads_.push_back(std::move(done));
   log_.info("reloading", {{"plugins", fresh->plugins.size()}});
   apply(std::move(fresh->plugins));
+}
+
+// trellis.toml and the policy, when both are good.
+Result<Config> Host::read_again() {
+  auto fresh = load_config(config_.file);
+  if (!fresh) return fresh;
+  if (auto unmoved = check_unmoved(*fresh); !unmoved) return tl::make_unexpected(unmoved.error());
+  if (auto read = policy_.reload(); !read) return tl::make_unexpected(read.error());
+  if (fresh->state_dir != config_.state_dir || fresh->nats_servers != config_.nats_servers ||
+      fresh->policy.mode != config_.policy.mode || fresh->policy.file != config_.policy.file ||
+      fresh->policy.url != config_.policy.url || fresh->name != config_.name)
+    log_.warn("changes of [host] name, state_dir, [nats] and [policy] need a restart", {});
+  return fresh;
+}
+
+// A control plane that runs stays where it is for the life of the process: everybody's authority hangs on it.
+Result<void> Host::check_unmoved(const Config &fresh) const {
+  const auto *wanted = fresh.control_plane();
+  for (const auto &[name, slot] : slots_) {
+    if (!slot->running && !slot->busy) continue;
+    const bool is_wanted = wanted && wanted->name == name && wanted->enabled;
+    if (slot->is_control_plane() && !is_wanted)
+      return fail("control_plane_moved", fresh.file.string(),
+                  "plugins." + name + " is the running control plane and can't be removed, disabled or renamed",
+                  "a restart");
+    if (!slot->is_control_plane() && is_wanted)
+      return fail("control_plane_moved", fresh.file.string(),
+                  "plugins." + name + " runs as a service and can't become the control plane", "a restart");
+  }
+  return {};
 }
 
 void Host::apply(std::vector<PluginConfig> wanted) {
@@ -170,6 +232,7 @@ void Host::apply(std::vector<PluginConfig> wanted) {
     auto &slot = slots_[plugin.name];
     if (!slot) slot = std::make_unique<Slot>();
     slot->wanted = true;
+    slot->enrolled = false;
     slot->config = std::move(plugin);
   }
   std::vector<std::string> gone;
@@ -218,7 +281,7 @@ void Host::inspect(Slot &slot) {
       [result, plugin = slot.config, signers = config_.trusted_signers, state_dir = config_.state_dir](const auto &) {
         result->emplace(Inspected{vet_plugin(plugin, signers), std::nullopt});
         if (!(*result)->vetted) return;
-        auto key = session_key_for(state_dir, plugin.name);
+        auto key = key_of(plugin, state_dir);
         if (key)
           (*result)->key = std::move(*key);
         else
@@ -234,6 +297,7 @@ void Host::inspected(Slot &slot, Inspected result) {
   } else if (result.vetted) {
     slot.vetted = std::move(*result.vetted);
     slot.key = std::move(result.key);
+    if (slot.is_control_plane() && slot.running) report_restart_due(slot);
   } else {
     slot.vetted.reset();
     const auto &problem = result.vetted.error();
@@ -245,6 +309,14 @@ void Host::inspected(Slot &slot, Inspected result) {
       enter(slot, Phase::refused, problem.code + ": " + problem.text());
   }
   publish_contracts();
+}
+
+// The control plane isn't replaced: a changed file waits for a restart.
+void Host::report_restart_due(const Slot &slot) const {
+  const bool same_file = slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex();
+  if (same_file && same_plugin(slot.running->config(), slot.config)) return;
+  log_.warn("the control plane has changed; a restart is due",
+            {{"plugin", slot.config.name}, {"changed", same_file ? "trellis.toml" : "the plugin file"}});
 }
 
 // Once every file has been read: what is known to all, then the questions.
@@ -260,10 +332,19 @@ void Host::publish_contracts() {
       enter(slot, Phase::refused, "another plugin serves another version of " + manifest.id());
     }
   };
+  for (const auto &[name, slot] : slots_) {
+    // Not for policy: it knows them better, or has none.
+    const auto *artifact = slot->running  ? &slot->running->artifact()
+                           : slot->vetted ? slot->vetted->artifact.get()
+                                          : nullptr;
+    if (slot->is_control_plane() && artifact)
+      for (const auto &manifest : artifact->manifests())
+        known.insert_or_assign(manifest.id(), manifest);
+  }
   for (auto &[name, slot] : slots_)
-    if (slot->vetted && slot->wanted) add(*slot, slot->vetted->artifact->manifest());
+    if (slot->vetted && slot->wanted && !slot->is_control_plane()) add(*slot, slot->vetted->artifact->manifest());
   for (auto &[name, slot] : slots_)
-    if (slot->running && !slot->vetted) add(*slot, slot->running->manifest());
+    if (slot->running && !slot->vetted && !slot->is_control_plane()) add(*slot, slot->running->manifest());
 
   std::vector<std::string> changed;
   const auto before = contracts_.snapshot();
@@ -271,7 +352,7 @@ void Host::publish_contracts() {
     if (const auto old = before->find(id); old == before->end() || old->second.digest() != manifest.digest())
       changed.push_back(id);
   contracts_.replace(std::move(known));
-  policy_->set_known_contracts(std::move(manifests));
+  policy_.set_known_contracts(std::move(manifests));
   rotate_dependents(changed);
   ask_all();
 }
@@ -306,24 +387,64 @@ void Host::ask(Slot &slot) {
   const Manifest *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : nullptr;
   if (!manifest && slot.running) manifest = &slot.running->manifest();
   if (!manifest || !slot.key) return;
-  const auto name = slot.config.name;
+  if (slot.is_control_plane()) return ask_control_plane(slot);
+  if (slot.enrolled) return bootstrap(slot, *manifest);
+  enroll_then_bootstrap(slot, *manifest);
+}
+
+// It is under no policy: an inspected file runs.
+void Host::ask_control_plane(Slot &slot) {
+  if (!slot.running && slot.phase == Phase::inspecting) activate(slot);
+}
+
+void Host::enroll_then_bootstrap(Slot &slot, const Manifest &manifest) {
   ++questions_;
-  policy_->bootstrap(bootstrap_request(*slot.key, *manifest, true, unix_ms_now() / 1000),
-                     [this, name](const PolicyAnswer &answer) {
-                       post([this, name, answer] {
-                         --questions_;
-                         const auto found = slots_.find(name);
-                         if (found != slots_.end()) answered(*found->second, answer);
-                       });
-                     });
+  policy_.enroll(slot.config.deployment, slot.key->text(),
+                 [this, name = slot.config.name, manifest](const PolicyAnswer &answer) {
+                   post([this, name, manifest, answer] {
+                     --questions_;
+                     const auto found = slots_.find(name);
+                     if (found == slots_.end() || !found->second->key) return;
+                     auto &asked = *found->second;
+                     if (answer.status != 200) return answered(asked, answer);
+                     asked.enrolled = true;
+                     bootstrap(asked, manifest);
+                   });
+                 });
+}
+
+void Host::bootstrap(Slot &slot, const Manifest &manifest) {
+  ++questions_;
+  policy_.bootstrap(bootstrap_request(*slot.key, manifest, true, policy_.now()),
+                    [this, name = slot.config.name](const PolicyAnswer &answer) {
+                      post([this, name, answer] {
+                        --questions_;
+                        const auto found = slots_.find(name);
+                        if (found != slots_.end()) answered(*found->second, answer);
+                      });
+                    });
+}
+
+// A server refused the plugin's credentials. The answer brings new ones, for a plugin that is still starting too; a
+// refusal ends it.
+void Host::denied(const std::string &name) {
+  const auto found = slots_.find(name);
+  if (found == slots_.end() || stopping_ || !found->second->key) return;
+  auto &slot = *found->second;
+  if (!slot.busy) return ask(slot);
+  const auto *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : slot.manifest();
+  if (manifest) bootstrap(slot, *manifest);
 }
 
 void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (!slot.wanted || stopping_) return;
   if (slot.busy) {
     slot.look_again = true;
+    // What waits for a connection that policy no longer grants would wait for ever.
+    if (answer.decided() && answer.status != 200) slot.thread.request_stop();
     return;
   }
+  if (!answer.decided()) return undecided(slot, member(answer, "reason") + ": " + member(answer, "message"));
   if (answer.status == 200) {
     const bool up_to_date =
         slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
@@ -346,6 +467,15 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   } else {
     return withdraw(slot, phase, detail);
   }
+  report_when_settled();
+}
+
+// Nobody could be asked: no reason to end what runs.
+void Host::undecided(Slot &slot, const std::string &detail) {
+  if (slot.running)
+    log_.warn("policy can't be asked; the plugin keeps running", {{"plugin", slot.config.name}, {"detail", detail}});
+  else
+    enter(slot, Phase::pending, detail);
   report_when_settled();
 }
 
@@ -386,6 +516,8 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
     const bool replaced = slot.running != nullptr;
     slot.running = std::move(fresh);
     enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
+  } else if (result.error().code == "cancelled") {
+    if (!slot.running) enter(slot, Phase::pending, result.error().text()); // look_again asks why
   } else if (slot.running) {
     log_.error("the plugin's new copy failed; the running one stays",
                {{"plugin", slot.config.name}, {"code", result.error().code}, {"detail", result.error().text()}});
@@ -462,6 +594,25 @@ void Host::report_when_settled() {
   }
   settled_ = true;
   log_.info("host ready", {{"plugins", slots_.size()}, {"running", running}, {"pending", waiting}});
+  for (const auto &done : std::exchange(reloads_, {}))
+    done({});
+}
+
+HostStatus Host::status() const {
+  const auto is_busy = [](const auto &entry) { return entry.second->busy; };
+  HostStatus out{config_.name, questions_ == 0 && std::ranges::none_of(slots_, is_busy), {}};
+  for (const auto &[name, slot] : slots_) {
+    PluginStatus plugin{name,         slot->config.role, slot->config.deployment, slot->phase, slot->detail, {}, {}, {},
+                        slot->loaded, std::nullopt};
+    if (const auto *manifest = slot->manifest()) {
+      plugin.contract_id = manifest->id();
+      plugin.contract_digest = manifest->digest();
+    }
+    if (slot->key) plugin.session_key = slot->key->text();
+    if (slot->running) plugin.counts = slot->running->counts();
+    out.plugins.push_back(std::move(plugin));
+  }
+  return out;
 }
 
 void Host::stop_all() {
@@ -470,9 +621,20 @@ void Host::stop_all() {
   log_.info("stopping", {{"plugins", slots_.size()}});
   std::vector<std::string> names;
   for (const auto &[name, slot] : slots_)
-    names.push_back(name);
+    if (!slot->is_control_plane()) names.push_back(name);
   for (const auto &name : names)
     retire(name);
+  for (const auto &done : std::exchange(reloads_, {}))
+    done(fail("stopping", config_.name, "the host is stopping"));
+}
+
+// When it is alone: requests that others drain still have to be validated.
+void Host::stop_control_plane() {
+  if (slots_.size() != 1) return;
+  const auto &[name, slot] = *slots_.begin();
+  if (!slot->is_control_plane() || !slot->wanted) return;
+  stop_deadline_ = Clock::now() + config_.drain + kStopGrace;
+  retire(std::string(name));
 }
 
 } // namespace trellis::host

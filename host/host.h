@@ -4,6 +4,10 @@
 // start and stop) runs on a thread of that plugin's slot and comes back as a message, as do answers of the policy. So a
 // plugin that hangs delays itself only. Reload compares what is wanted with what runs; a successor serves before its
 // predecessor drains.
+//
+// The plugin with the role of the control plane asks nobody, is never replaced, and stops when all others have. Until
+// it runs, policy "plugin" answers that there is nobody to ask; its attaching is a change like any other, so everything
+// else follows from the order of events.
 #pragma once
 
 #include "generation.h"
@@ -12,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace trellis::host {
@@ -28,6 +33,24 @@ enum class Phase {
 };
 std::string_view phase_name(Phase phase);
 
+// One plugin of a running host, for the control socket.
+struct PluginStatus {
+  std::string name;
+  PluginRole role = PluginRole::service;
+  std::string deployment;
+  Phase phase = Phase::inspecting;
+  std::string detail;
+  std::string contract_id, contract_digest; // of what runs, else of the file; "" while unknown
+  std::string session_key;                  // public
+  std::size_t generations = 0;              // copies of its code in this process
+  std::optional<Calls::Counts> counts;      // while it runs
+};
+struct HostStatus {
+  std::string host;
+  bool settled = false; // nothing is under way
+  std::vector<PluginStatus> plugins;
+};
+
 class Host {
 public:
   // Opens the policy and the network loop; nothing is loaded yet. `log` outlives it.
@@ -40,23 +63,31 @@ public:
   // something behind; the process must then end without destroying this object.
   bool run();
 
-  // [thread-safe] Reads trellis.toml and the policy again. On an error in either nothing changes.
-  void request_reload();
+  // [thread-safe] Reads trellis.toml and the policy again. On an error in either nothing changes. `done` runs once, on
+  // the control thread: with that error, or when every plugin has come to rest.
+  using ReloadDone = std::function<void(const Result<void> &)>;
+  void request_reload(ReloadDone done = {});
   // [thread-safe]
   void request_stop();
+  // [thread-safe] What the plugins are and do now. `done` runs once, on the control thread; not at all after run().
+  void request_status(std::function<void(const HostStatus &)> done);
 
 private:
   struct Slot;
   struct Inspected;
 
-  Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<StaticPolicy> policy);
+  // `outside`: nullptr for policy "plugin".
+  Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
 
   // [thread-safe]
   void post(std::function<void()> message);
   HostParts parts();
 
   // [control thread]
-  void reload();
+  void reload(ReloadDone done);
+  Result<Config> read_again();
+  Result<void> check_unmoved(const Config &fresh) const;
+  HostStatus status() const;
   void apply(std::vector<PluginConfig> wanted);
   void retire(const std::string &name);
   void inspect_all();
@@ -65,14 +96,21 @@ private:
   void publish_contracts();
   void ask_all();
   void ask(Slot &slot);
+  void bootstrap(Slot &slot, const Manifest &manifest);
+  void enroll_then_bootstrap(Slot &slot, const Manifest &manifest);
+  void ask_control_plane(Slot &slot);
+  void denied(const std::string &name);
   void answered(Slot &slot, const PolicyAnswer &answer);
+  void undecided(Slot &slot, const std::string &detail);
   void activate(Slot &slot);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
   void withdraw(Slot &slot, Phase phase, const std::string &detail);
   void rotate_dependents(const std::vector<std::string> &changed);
   void enter(Slot &slot, Phase phase, const std::string &detail = {});
   void report_when_settled();
+  void report_restart_due(const Slot &slot) const;
   void stop_all();
+  void stop_control_plane();
   void report_hung() const;
 
   // Runs `work` on the slot's own thread, then `done` on the control thread.
@@ -81,12 +119,14 @@ private:
   Config config_;
   const Log &log_;
   std::unique_ptr<NatsLoop> loop_;
-  std::unique_ptr<StaticPolicy> policy_;
-  ContractDirectory contracts_;
-
-  std::mutex mutex_; // guards messages_
+  std::mutex mutex_; // guards messages_; both outlive the policy, which may answer until its end
   std::condition_variable arrived_;
   std::deque<std::function<void()>> messages_;
+
+  PluginPolicy control_plane_; // attached while the plugin with that role runs
+  std::unique_ptr<Policy> outside_;
+  Policy &policy_; // one of these two
+  ContractDirectory contracts_;
 
   // Of the control thread alone.
   std::map<std::string, std::unique_ptr<Slot>> slots_;
@@ -97,6 +137,7 @@ private:
   std::chrono::steady_clock::time_point stop_deadline_; // when a plugin that hangs is given up
   bool rotate_all_ = false; // connections of all that use other contracts, once contracts are published
   bool settled_ = false;
+  std::vector<ReloadDone> reloads_; // to be answered when settled
 };
 
 // One line of `trellis-host --check`: what would happen to a plugin, without loading it or touching the network.

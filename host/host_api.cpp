@@ -1,6 +1,8 @@
 #include "host_api.h"
 
+#include "abi_values.h"
 #include "contracts/json.h"
+#include "privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
 #include <algorithm>
@@ -11,18 +13,6 @@ namespace trellis::host {
 namespace {
 
 constexpr std::uint32_t kDefaultTimeoutMs = 3000; // trellis_rpc_call: 0
-constexpr std::size_t kMaxHeaders = 64;           // of one message through trellis.transport/1
-
-std::string_view view(trellis_str text) {
-  return text.data && text.size > 0 ? std::string_view{text.data, text.size} : std::string_view{};
-}
-trellis_str str(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-bool is_text(trellis_str text) {
-  return text.size == 0 || text.data != nullptr;
-}
 
 void write(trellis_sink sink, std::string_view data) {
   if (sink.write) sink.write(sink.context, str(data));
@@ -38,50 +28,8 @@ void report(trellis_error_sink sink, const Error &error) {
   report(sink, unexpected_error(error.text()));
 }
 
-// What a plugin wrote into a growable struct, as far as its size covers it.
-HandlerError read_error(const trellis_error *error) {
-  HandlerError read;
-  if (!error) return read;
-  if (TRELLIS_HAS(trellis_error, error, type)) read.type = view(error->type);
-  if (TRELLIS_HAS(trellis_error, error, message)) read.message = view(error->message);
-  if (TRELLIS_HAS(trellis_error, error, context)) read.context = view(error->context);
-  if (TRELLIS_HAS(trellis_error, error, fields)) read.fields = view(error->fields);
-  return read;
-}
-
 trellis_status status_of_lookup(const Error &error) {
   return error.code == "not_used" ? TRELLIS_E_DENIED : TRELLIS_E_UNAVAILABLE;
-}
-
-trellis_status status_of_transport(const Error &error) {
-  if (error.code == transport_error::kNoResponders || error.code == transport_error::kClosed)
-    return TRELLIS_E_UNAVAILABLE;
-  if (error.code == transport_error::kTimeout) return TRELLIS_E_TIMEOUT;
-  if (error.code == transport_error::kDenied) return TRELLIS_E_DENIED;
-  if (error.code == transport_error::kTooLarge) return TRELLIS_E_TOO_LARGE;
-  return TRELLIS_E_FAILED;
-}
-
-// A subject that a message can be published on: tokens without wildcards or white space.
-bool is_publish_subject(std::string_view subject) {
-  if (subject.empty() || subject.front() == '.' || subject.back() == '.') return false;
-  if (subject.find("..") != std::string_view::npos) return false;
-  return std::none_of(subject.begin(), subject.end(),
-                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '*' || c == '>' || c == 0x7F; });
-}
-
-Result<Headers> read_headers(const trellis_header *headers, std::size_t count) {
-  if (count > kMaxHeaders || (count > 0 && !headers))
-    return fail("headers", {}, std::to_string(count) + " headers", "at most " + std::to_string(kMaxHeaders));
-  Headers out;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto name = view(headers[i].name), value = view(headers[i].value);
-    if (name.empty() || name.find_first_of(":\r\n ") != std::string_view::npos ||
-        value.find_first_of("\r\n") != std::string_view::npos)
-      return fail("headers", {}, "header " + std::to_string(i) + " is malformed", "a name, and a value of one line");
-    out.push_back({std::string(name), std::string(value)});
-  }
-  return out;
 }
 
 bool is_json_object(std::string_view text) {
@@ -96,10 +44,16 @@ struct HostApi::Functions {
   static HostApi &api(void *self) { return *static_cast<HostApi *>(self); }
   static const Parts *parts(void *self) { return api(self).connected_.load() ? &api(self).parts_ : nullptr; }
 
-  static const void *get_extension(void *, trellis_str id) noexcept {
+  static const void *get_extension(void *self, trellis_str id) noexcept {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &Functions::publish,
                                                      &Functions::request};
-    return view(id) == TRELLIS_EXT_TRANSPORT ? &kTransport : nullptr;
+    static constexpr trellis_connections_v1 kConnections = privileged_connection_functions(&Functions::connection);
+    if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
+    return view(id) == TRELLIS_EXT_CONNECTIONS && api(self).connections_ ? &kConnections : nullptr;
+  }
+
+  static trellis_connection *connection(void *self, trellis_str name) noexcept {
+    return api(self).connections_->find(view(name));
   }
 
   static void log(void *self, std::int32_t level, trellis_str message, trellis_str fields) noexcept {
@@ -230,9 +184,10 @@ struct HostApi::Functions {
   }
 };
 
-HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json)
+HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
+                 PrivilegedConnections *connections)
     : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
-      identity_json_(std::move(identity_json)) {
+      identity_json_(std::move(identity_json)), connections_(connections) {
   table_.size = sizeof(trellis_host);
   table_.abi_minor = TRELLIS_ABI_MINOR;
   table_.self = this;

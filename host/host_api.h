@@ -19,10 +19,14 @@ class Transport;
 
 namespace trellis::host {
 
+class PrivilegedConnections;
+
 class HostApi {
 public:
-  // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields.
-  HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json);
+  // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields; `connections`: for the
+  // control plane alone, otherwise nullptr.
+  HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
+          PrivilegedConnections *connections);
   HostApi(const HostApi &) = delete;
   HostApi &operator=(const HostApi &) = delete;
 
@@ -41,6 +45,7 @@ private:
   struct Functions; // the C functions
   const Log &log_;
   const std::string plugin_, config_json_, identity_json_;
+  PrivilegedConnections *const connections_;
   trellis_host table_{};
   Parts parts_;
   std::atomic<bool> connected_ = false; // publishes parts_ to the plugin's threads

@@ -1,4 +1,5 @@
 // trellis-host: signals and arguments around Host.
+#include "control_socket.h"
 #include "host.h"
 
 #include <CLI/CLI.hpp>
@@ -68,7 +69,11 @@ int serve(const host::Config &config, Signals &signals) {
     return 1;
   }
   signals.forward_to(**host);
+  auto control = host::ControlSocket::open(config.state_dir, host::control_actions(**host));
+  if (!control) // what the host serves is worth more than being asked about it
+    log.warn("no control socket", {{"code", control.error().code}, {"detail", control.error().text()}});
   const bool clean = (*host)->run();
+  if (control) control->reset();
   // A handler that never came back still uses what the host owns, and the signal thread still refers to it.
   std::fflush(nullptr);
   std::_Exit(clean ? 0 : 3);

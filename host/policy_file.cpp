@@ -13,8 +13,6 @@
 namespace trellis::host {
 namespace {
 
-constexpr std::size_t kMaxSecretBytes = 4096;
-
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -202,16 +200,19 @@ std::string trimmed(std::string text) {
 
 } // namespace
 
-Result<SecretText> read_secret_file(const std::filesystem::path &file) {
+Result<SecretText> read_secret_file(const std::filesystem::path &file, std::size_t most_bytes) {
   const OpenFile open(file);
   if (open.fd < 0) return fail("secret_unreadable", file.string(), std::strerror(errno), "a file with the secret");
   if (const std::string problem = exposure(open.fd); !problem.empty())
     return fail("secret_exposed", file.string(), problem, "a file of ours with mode 0600 or stricter");
-  std::string text(kMaxSecretBytes + 1, '\0');
+  std::string text(most_bytes + 1, '\0');
   const ssize_t size = ::read(open.fd, text.data(), text.size());
   if (size < 0) return fail("secret_unreadable", file.string(), std::strerror(errno));
-  if (static_cast<std::size_t>(size) > kMaxSecretBytes)
-    return fail("secret_unreadable", file.string(), "has more than 4096 bytes", "one seed");
+  if (static_cast<std::size_t>(size) > most_bytes) {
+    wipe(text);
+    return fail("secret_unreadable", file.string(), "has more than " + std::to_string(most_bytes) + " bytes",
+                "the secret and nothing else");
+  }
   text.resize(static_cast<std::size_t>(size));
   return SecretText(trimmed(std::move(text)));
 }

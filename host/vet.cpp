@@ -1,5 +1,6 @@
 // Everything about a plugin that is decided before policy is asked, and --check, which decides nothing else.
 #include "host.h"
+#include "privileged_connections.h"
 #include "session_keys.h"
 #include "wire/ulid.h"
 #include <rapidjson/document.h>
@@ -16,6 +17,10 @@ std::string explain(const PolicyAnswer &answer) {
   return text;
 }
 
+std::string identity_text(const Manifest &manifest) {
+  return "  (" + manifest.id() + ", digest " + manifest.digest() + ")";
+}
+
 CheckLine check_answer(const PluginConfig &plugin, const Vetted &vetted, StaticPolicy &policy, const SessionKey &key) {
   CheckLine line{plugin.name, false, {}};
   const auto &manifest = vetted.artifact->manifest();
@@ -24,8 +29,33 @@ CheckLine check_answer(const PluginConfig &plugin, const Vetted &vetted, StaticP
     line.text =
         answer.status == 200 ? "would run" : (answer.status == 202 ? "pending: " : "refused: ") + explain(answer);
   });
-  line.text += "  (" + manifest.id() + ", digest " + manifest.digest() + ")";
+  line.text += identity_text(manifest);
   return line;
+}
+
+// The control plane needs nobody's leave, but files.
+CheckLine check_control_plane(const PluginConfig &plugin, const Vetted &vetted) {
+  const auto &files = plugin.connections.value_or(ConnectionFiles{});
+  for (const auto &file : {files.auth, files.system, files.trellis})
+    if (auto readable = read_credentials_file(file); !readable)
+      return {plugin.name, false, "refused: " + readable.error().text()};
+  if (auto key = read_session_seed(files.session_seed); !key)
+    return {plugin.name, false, "refused: " + key.error().text()};
+  return {plugin.name, true, "would run as the control plane" + identity_text(vetted.artifact->manifest())};
+}
+
+// nullptr when the policy can only be asked over a network.
+Result<std::unique_ptr<StaticPolicy>> policy_for_check(const Config &config, std::vector<Manifest> known) {
+  if (config.policy.mode != PolicyConfig::Mode::static_) return nullptr;
+  auto policy = StaticPolicy::open(config.policy.file, {}, unix_ms_now);
+  if (policy) (*policy)->set_known_contracts(std::move(known));
+  return policy;
+}
+
+CheckLine check_plugin(const PluginConfig &plugin, const Vetted &vetted, StaticPolicy *policy, const SessionKey &key) {
+  if (plugin.role == PluginRole::control_plane) return check_control_plane(plugin, vetted);
+  if (policy) return check_answer(plugin, vetted, *policy, key);
+  return {plugin.name, true, "would ask the control plane" + identity_text(vetted.artifact->manifest())};
 }
 
 } // namespace
@@ -41,6 +71,12 @@ Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::str
   if (!artifact) return tl::make_unexpected(artifact.error());
   auto trust = check_trust(*artifact, plugin.sha256, signers);
   if (!trust) return tl::make_unexpected(trust.error());
+  if (plugin.role == PluginRole::control_plane)
+    return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust};
+  if (artifact->has_contract_array())
+    return fail("contract_array", plugin.path.string(),
+                "the file holds an array of " + std::to_string(artifact->manifests().size()) + " contracts",
+                "one contract; only the plugin with role = \"control-plane\" may hold an array");
   const auto unserved = unserved_surfaces(artifact->manifest());
   if (!unserved.empty()) {
     std::string all;
@@ -52,15 +88,14 @@ Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::str
 }
 
 Result<std::vector<CheckLine>> check_config(const Config &config) {
-  auto policy = StaticPolicy::open(config.policy.file, {}, unix_ms_now);
-  if (!policy) return tl::make_unexpected(policy.error());
   std::vector<Result<Vetted>> vetted;
   std::vector<Manifest> known;
   for (const auto &plugin : config.plugins) {
     vetted.push_back(vet_plugin(plugin, config.trusted_signers));
-    if (vetted.back()) known.push_back((*vetted.back()).artifact->manifest());
+    if (vetted.back() && plugin.role == PluginRole::service) known.push_back((*vetted.back()).artifact->manifest());
   }
-  (*policy)->set_known_contracts(known);
+  const auto policy = policy_for_check(config, std::move(known));
+  if (!policy) return tl::make_unexpected(policy.error());
 
   // Policy only looks at who asks, not at which key: --check creates none.
   const auto key = SessionKey::generate();
@@ -72,7 +107,7 @@ Result<std::vector<CheckLine>> check_config(const Config &config) {
     else if (!vetted[i])
       lines.push_back({plugin.name, false, "refused: " + vetted[i].error().text()});
     else
-      lines.push_back(check_answer(plugin, *vetted[i], **policy, key));
+      lines.push_back(check_plugin(plugin, *vetted[i], policy->get(), key));
   }
   return lines;
 }

@@ -1,5 +1,6 @@
-/* Compiles trellis/plugin.h alone, as C11 and (header_check.cpp) as C++, with every warning on, and pins the layouts
+/* Compiles the headers alone, as C11 and (header_check.cpp) as C++, with every warning on, and pins the layouts
  * that plugins in other languages write down for themselves. 64-bit machines only, like the host. */
+#include <trellis/control_plane.h>
 #include <trellis/plugin.h>
 
 #ifndef __cplusplus
@@ -32,6 +33,16 @@ CHECK_OFFSET(trellis_plugin, get_extension, 48);
 CHECK_OFFSET(trellis_plugin_entry, name, 16);
 CHECK_OFFSET(trellis_plugin_entry, create, 48);
 CHECK_OFFSET(trellis_transport_v1, publish, 8);
+CHECK_OFFSET(trellis_message, subject, 8);
+CHECK_OFFSET(trellis_message, header_count, 64);
+CHECK_OFFSET(trellis_connections_v1, find, 8);
+CHECK_OFFSET(trellis_connections_v1, max_payload, 56);
+CHECK_OFFSET(trellis_policy_v1, jwt_life_ms, 40);
+CHECK_OFFSET(trellis_validation_request, payload_hash, 56);
+CHECK_OFFSET(trellis_validation_request, capability_count, 96);
+CHECK_OFFSET(trellis_validation, caller_version, 40);
+CHECK_OFFSET(trellis_validation, capability_count, 56);
+CHECK_OFFSET(trellis_validator_v1, validate, 8);
 
 TRELLIS_CONTRACT({"format" : "trellis.contract.v1", "id" : "acme.check@v1"});
 

@@ -1,4 +1,5 @@
 /* Every type of the ABI, reachable from exported symbols, so that libabigail can compare layouts with the baseline. */
+#include "../trellis/control_plane.h"
 #include "../trellis/plugin.h"
 
 TRELLIS_EXPORT extern trellis_plugin_entry abi_entry;
@@ -8,6 +9,9 @@ TRELLIS_EXPORT extern trellis_request abi_request;
 TRELLIS_EXPORT extern trellis_rpc_call abi_rpc_call;
 TRELLIS_EXPORT extern trellis_rpc_reply_fn abi_rpc_reply;
 TRELLIS_EXPORT extern trellis_transport_v1 abi_transport;
+TRELLIS_EXPORT extern trellis_connections_v1 abi_connections;
+TRELLIS_EXPORT extern trellis_policy_v1 abi_policy;
+TRELLIS_EXPORT extern trellis_validator_v1 abi_validator;
 
 trellis_plugin_entry abi_entry;
 trellis_plugin abi_plugin;
@@ -16,3 +20,6 @@ trellis_request abi_request;
 trellis_rpc_call abi_rpc_call;
 trellis_rpc_reply_fn abi_rpc_reply;
 trellis_transport_v1 abi_transport;
+trellis_connections_v1 abi_connections;
+trellis_policy_v1 abi_policy;
+trellis_validator_v1 abi_validator;

@@ -150,7 +150,8 @@ typedef struct trellis_host {
   /* [thread-safe] The plugin's own configuration table from the operator's TOML, as a JSON object. */
   trellis_status (*config)(void *self, trellis_sink out);
 
-  /* [thread-safe] Who this plugin is: JSON object {plugin, contractId, contractDigest, sessionKey}. */
+  /* [thread-safe] Who this plugin is: JSON object {plugin, contractId, contractDigest, sessionKey, configDir}, the last
+   * the absolute folder of the operator's TOML, which paths in a plugin's own settings are relative to. */
   trellis_status (*identity)(void *self, trellis_sink out);
 
   /* [thread-safe] Answers with `output`, a JSON text that the output schema is checked against: a text that breaks it

@@ -1,0 +1,9 @@
+#include "agent_contract.h"
+
+namespace trellis::cli {
+
+Result<Manifest> agent_contract() {
+  return Manifest::parse(agent_contract_text());
+}
+
+} // namespace trellis::cli

@@ -1,0 +1,322 @@
+#include "control_socket.h"
+
+#include "contracts/json_write.h"
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <future>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <rapidjson/document.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace trellis::host {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kStatusLimit{10'000};
+constexpr std::chrono::milliseconds kIoLimit{10'000}; // for a peer to send its line or to take its answer
+constexpr std::chrono::milliseconds kLook{100};       // how often a wait looks whether the socket is to close
+constexpr std::size_t kMaxConnections = 16;
+
+class FileDescriptor {
+public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(FileDescriptor &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor &operator=(FileDescriptor &&other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+private:
+  int fd_;
+};
+
+tl::unexpected<Error> socket_failure(const std::filesystem::path &socket, const std::string &what) {
+  return fail("control_socket", socket.string(), what + ": " + std::strerror(errno));
+}
+
+// ------------------------------------------------------------------------------------------------------------- answers
+
+std::string refusal_line(std::string_view code, std::string_view reason) {
+  return JsonObjectText().flag("ok", false).text("code", code).text("reason", reason).str();
+}
+
+std::string list_of(const std::vector<std::string> &items) {
+  std::string out = "[";
+  for (const auto &item : items)
+    out += (out.size() > 1 ? "," : "") + item;
+  return out + "]";
+}
+
+std::string calls_json(const Calls::Counts &counts) {
+  const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  return JsonObjectText()
+      .number("waiting", number(counts.waiting))
+      .number("running", number(counts.running))
+      .number("unanswered", number(counts.unanswered))
+      .number("abandoned", number(counts.abandoned))
+      .number("answered", number(counts.answered))
+      .number("overloaded", number(counts.overloaded))
+      .number("expired", number(counts.expired))
+      .str();
+}
+
+std::string plugin_json(const PluginStatus &plugin) {
+  JsonObjectText out;
+  out.text("name", plugin.name)
+      .text("role", plugin.role == PluginRole::control_plane ? "control-plane" : "service")
+      .text("deployment", plugin.deployment)
+      .text("phase", phase_name(plugin.phase))
+      .text("detail", plugin.detail)
+      .text("contractId", plugin.contract_id)
+      .text("contractDigest", plugin.contract_digest)
+      .text("sessionKey", plugin.session_key)
+      .number("generations", static_cast<std::int64_t>(plugin.generations));
+  if (plugin.counts) out.json("calls", calls_json(*plugin.counts));
+  return out.str();
+}
+
+std::string status_line(const HostStatus &status) {
+  std::vector<std::string> plugins;
+  for (const auto &plugin : status.plugins)
+    plugins.push_back(plugin_json(plugin));
+  return JsonObjectText()
+      .flag("ok", true)
+      .text("host", status.host)
+      .flag("settled", status.settled)
+      .json("plugins", list_of(plugins))
+      .str();
+}
+
+std::string keys_line(const HostStatus &status) {
+  std::vector<std::string> keys;
+  for (const auto &plugin : status.plugins)
+    if (plugin.role == PluginRole::service && !plugin.session_key.empty())
+      keys.push_back(JsonObjectText()
+                         .text("plugin", plugin.name)
+                         .text("deployment", plugin.deployment)
+                         .text("sessionKey", plugin.session_key)
+                         .str());
+  return JsonObjectText().flag("ok", true).json("keys", list_of(keys)).str();
+}
+
+// The value, or nullopt when it didn't come in time. The promise is shared with whoever keeps it.
+template <class T>
+std::optional<T> wait_for(std::future<T> &future, std::chrono::milliseconds limit,
+                          const std::function<bool()> &stopping) {
+  const auto until = Clock::now() + limit;
+  while (future.wait_for(kLook) != std::future_status::ready)
+    if (stopping() || Clock::now() >= until) return std::nullopt;
+  return future.get();
+}
+
+std::string with_status(const ControlActions &actions, const std::function<bool()> &stopping,
+                        std::string (*line)(const HostStatus &)) {
+  const auto promise = std::make_shared<std::promise<std::string>>();
+  auto future = promise->get_future();
+  actions.status([promise, line](const HostStatus &status) { promise->set_value(line(status)); });
+  return wait_for(future, kStatusLimit, stopping).value_or(refusal_line("unavailable", "the host doesn't answer"));
+}
+
+std::string reload_line(const ControlActions &actions, const std::function<bool()> &stopping) {
+  const auto promise = std::make_shared<std::promise<std::string>>();
+  auto future = promise->get_future();
+  actions.reload([promise](const Result<void> &done) {
+    promise->set_value(done ? JsonObjectText().flag("ok", true).flag("settled", true).str()
+                            : refusal_line(done.error().code, done.error().text()));
+  });
+  if (auto line = wait_for(future, actions.reload_limit, stopping)) return *line;
+  return JsonObjectText().flag("ok", true).flag("settled", false).str();
+}
+
+// ------------------------------------------------------------------------------------------------------------- sockets
+
+// A socket's address may have 107 bytes; a longer path is reached through its folder's descriptor.
+struct Address {
+  FileDescriptor folder;
+  sockaddr_un value{};
+};
+
+Result<Address> address_of(const std::filesystem::path &socket) {
+  Address address;
+  std::string path = socket.string();
+  if (path.size() >= sizeof(address.value.sun_path)) {
+    address.folder = FileDescriptor(::open(socket.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!address.folder) return socket_failure(socket, "the folder can't be opened");
+    path = "/proc/self/fd/" + std::to_string(address.folder.get()) + "/" + socket.filename().string();
+  }
+  address.value.sun_family = AF_UNIX;
+  std::memcpy(address.value.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+const sockaddr *generic(const Address &address) {
+  return reinterpret_cast<const sockaddr *>(&address.value);
+}
+
+void limit_io(int fd, std::chrono::milliseconds limit) {
+  const timeval time{limit.count() / 1000, limit.count() % 1000 * 1000};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+Result<FileDescriptor> connect_to(const std::filesystem::path &socket) {
+  const auto address = address_of(socket);
+  if (!address) return tl::make_unexpected(address.error());
+  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd || ::connect(fd.get(), generic(*address), sizeof(sockaddr_un)) != 0)
+    return socket_failure(socket, "no host answers here");
+  return fd;
+}
+
+// Up to the first line end, or everything when the peer ends its side first.
+std::optional<std::string> read_line(int fd, std::size_t most) {
+  std::string line;
+  char block[4096];
+  while (line.size() <= most) {
+    const auto count = ::recv(fd, block, sizeof block, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return std::nullopt;
+    line.append(block, static_cast<std::size_t>(count));
+    if (const auto end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
+    if (count == 0) return line;
+  }
+  return std::nullopt;
+}
+
+bool send_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+bool is_ours(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == ::geteuid());
+}
+
+class Server final : public ControlSocket {
+public:
+  Server(std::filesystem::path socket, FileDescriptor listener, ControlActions actions)
+      : socket_(std::move(socket)), listener_(std::move(listener)), actions_(std::move(actions)),
+        thread_([this] { run(); }) {}
+
+  ~Server() override {
+    stopping_ = true;
+    ::shutdown(listener_.get(), SHUT_RDWR); // wakes accept
+    thread_.join();
+    for (auto &connection : connections_)
+      ::shutdown(connection.fd.get(), SHUT_RDWR);
+    connections_.clear(); // joins
+    ::unlink(socket_.c_str());
+  }
+
+private:
+  struct Connection {
+    FileDescriptor fd;
+    std::atomic<bool> over{false};
+    std::jthread thread;
+    explicit Connection(int accepted) : fd(accepted) {}
+  };
+
+  void run() {
+    while (!stopping_) {
+      const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+      if (fd < 0) return; // closed
+      connections_.remove_if([](const Connection &connection) { return connection.over.load(); });
+      if (connections_.size() >= kMaxConnections || !is_ours(fd)) {
+        ::close(fd);
+        continue;
+      }
+      auto &connection = connections_.emplace_back(fd);
+      connection.thread = std::jthread([this, &connection] { serve(connection); });
+    }
+  }
+
+  void serve(Connection &connection) {
+    limit_io(connection.fd.get(), kIoLimit);
+    if (const auto line = read_line(connection.fd.get(), kMaxControlRequest))
+      send_all(connection.fd.get(),
+               answer_control_request(*line, actions_, [this] { return stopping_.load(); }) + "\n");
+    ::shutdown(connection.fd.get(), SHUT_RDWR);
+    connection.over = true;
+  }
+
+  const std::filesystem::path socket_;
+  const FileDescriptor listener_;
+  const ControlActions actions_;
+  std::atomic<bool> stopping_{false};
+  std::list<Connection> connections_; // of `thread_` alone while it runs
+  std::thread thread_;
+};
+
+} // namespace
+
+ControlActions control_actions(Host &host) {
+  ControlActions actions;
+  actions.status = [&host](auto done) { host.request_status(std::move(done)); };
+  actions.reload = [&host](auto done) { host.request_reload(std::move(done)); };
+  return actions;
+}
+
+std::string answer_control_request(std::string_view line, const ControlActions &actions,
+                                   const std::function<bool()> &stopping) {
+  const auto request = parse_json(line, {.max_bytes = kMaxControlRequest, .max_depth = 8});
+  const auto op = request ? string_member(*request, "op") : std::string_view{};
+  if (op == "status") return with_status(actions, stopping, status_line);
+  if (op == "keys") return with_status(actions, stopping, keys_line);
+  if (op == "reload") return reload_line(actions, stopping);
+  return refusal_line("invalid_request", R"(one line of JSON with "op" = "status", "keys" or "reload" is expected)");
+}
+
+Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem::path &state_dir,
+                                                           ControlActions actions) {
+  const auto socket = state_dir / kControlSocketName;
+  if (connect_to(socket)) return fail("control_socket", socket.string(), "another host serves this state_dir");
+  ::unlink(socket.c_str()); // left behind by a host that was killed
+  const auto address = address_of(socket);
+  if (!address) return tl::make_unexpected(address.error());
+  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // On Linux the file takes the socket's mode, so there is no moment at which others may connect.
+  if (!fd || ::fchmod(fd.get(), 0600) != 0 || ::bind(fd.get(), generic(*address), sizeof(sockaddr_un)) != 0 ||
+      ::listen(fd.get(), static_cast<int>(kMaxConnections)) != 0)
+    return socket_failure(socket, "the socket can't be made");
+  return std::make_unique<Server>(socket, std::move(fd), std::move(actions));
+}
+
+Result<std::string> ask_control_socket(const std::filesystem::path &socket, std::string_view request,
+                                       std::chrono::milliseconds timeout) {
+  const auto fd = connect_to(socket);
+  if (!fd) return tl::make_unexpected(fd.error());
+  if (::geteuid() != 0 && !is_ours(fd->get()))
+    return fail("control_socket", socket.string(), "another user serves this socket");
+  limit_io(fd->get(), timeout);
+  if (!send_all(fd->get(), std::string(request) + "\n")) return socket_failure(socket, "the request can't be sent");
+  auto line = read_line(fd->get(), kMaxControlAnswer);
+  if (!line) return socket_failure(socket, "no answer");
+  if (line->empty()) return fail("control_socket", socket.string(), "the host closed the connection unanswered");
+  return std::move(*line);
+}
+
+} // namespace trellis::host

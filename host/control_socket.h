@@ -1,0 +1,61 @@
+// The control socket: how `trellis host` talks to a running host.
+//
+// state_dir/control.sock, a Unix stream socket (0600) that serves its own user and root. A connection carries one
+// request and one answer, each one line of JSON of at most 64 KiB and 16 MiB, and is then closed by the host.
+//
+//   {"op":"status"}   {"ok":true, "host":"edge-7", "settled":true, "plugins":[{"name":"inventory", "role":"service",
+//                     "deployment":"inventory", "phase":"running", "detail":"", "contractId":"acme.inventory@v1",
+//                     "contractDigest":"...", "sessionKey":"...", "generations":1, "calls":{"waiting":0, "running":0,
+//                     "unanswered":0, "abandoned":0, "answered":12, "overloaded":0, "expired":0}}, ...]}
+//                     role: "service" | "control-plane". phase: those of host.h. settled: nothing is under way.
+//                     contractId, contractDigest, sessionKey are "" while unknown; `calls` only while it runs.
+//   {"op":"keys"}     {"ok":true, "keys":[{"plugin":"inventory", "deployment":"inventory", "sessionKey":"..."}, ...]}
+//                     public session keys of the services, for provisioning them at a remote control plane.
+//   {"op":"reload"}   {"ok":true, "settled":true}   as SIGHUP; answered when every plugin has come to rest, or after
+//                     60 s with "settled":false.
+//   all of them       {"ok":false, "code":"config_syntax", "reason":"..."}   why it was refused; after a refused reload
+//                     everything is as it was. Other codes: "invalid_request", "unavailable" (the host is stopping).
+//
+// Rejected: a port on localhost, which any user of the machine could connect to.
+#pragma once
+
+#include "host.h"
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace trellis::host {
+
+inline constexpr char kControlSocketName[] = "control.sock"; // in state_dir
+inline constexpr std::size_t kMaxControlRequest = std::size_t{64} << 10;
+inline constexpr std::size_t kMaxControlAnswer = std::size_t{16} << 20;
+
+// What the socket can ask a host. Each calls back once, from any thread, or never when the host has ended.
+struct ControlActions {
+  std::function<void(std::function<void(const HostStatus &)>)> status;
+  std::function<void(Host::ReloadDone)> reload;
+  std::chrono::milliseconds reload_limit{60'000};
+};
+ControlActions control_actions(Host &host);
+
+class ControlSocket {
+public:
+  // Serves on threads of its own. Errors: "control_socket" when the socket can't be made, or when another host serves
+  // it.
+  static Result<std::unique_ptr<ControlSocket>> open(const std::filesystem::path &state_dir, ControlActions actions);
+  virtual ~ControlSocket() = default; // removes the socket; open connections end unanswered
+};
+
+// One request line in, one answer line out: pure but for `actions`. Waits for them.
+std::string answer_control_request(std::string_view line, const ControlActions &actions,
+                                   const std::function<bool()> &stopping);
+
+// [may block] The client's side: the host's answer to `request`, without its line end. Error "control_socket": nobody
+// serves that socket, it isn't ours, or no answer came in time.
+Result<std::string> ask_control_socket(const std::filesystem::path &socket, std::string_view request,
+                                       std::chrono::milliseconds timeout);
+
+} // namespace trellis::host

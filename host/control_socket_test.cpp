@@ -1,0 +1,112 @@
+#include "control_socket.h"
+#include "elf_testing.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <rapidjson/document.h>
+#include <sys/stat.h>
+
+using namespace trellis;
+using namespace trellis::host;
+using namespace trellis::host::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+ControlActions actions_of_a_small_host() {
+  HostStatus status{"edge", true, {}};
+  Calls::Counts counts;
+  counts.answered = 12;
+  status.plugins.push_back({"auth", PluginRole::control_plane, "auth", Phase::running, "", "trellis.core@v1", "d0",
+                            "key0", 1, Calls::Counts{}});
+  status.plugins.push_back(
+      {"shop", PluginRole::service, "shop.eu", Phase::running, "", "acme.shop@v1", "d1", "key1", 2, counts});
+  status.plugins.push_back({"new", PluginRole::service, "new", Phase::refused, "untrusted", "", "", "", 0, {}});
+  ControlActions actions;
+  actions.status = [status](const auto &done) { done(status); };
+  actions.reload = [](const auto &done) { done({}); };
+  return actions;
+}
+
+std::string ask(const ControlActions &actions, std::string_view line) {
+  return answer_control_request(line, actions, [] { return false; });
+}
+
+} // namespace
+
+TEST_CASE("the status names each plugin with its phase and counts") {
+  const auto line = ask(actions_of_a_small_host(), R"({"op":"status"})");
+  CHECK(line ==
+        R"({"ok":true,"host":"edge","settled":true,"plugins":[{"name":"auth","role":"control-plane",)"
+        R"("deployment":"auth","phase":"running","detail":"","contractId":"trellis.core@v1","contractDigest":"d0",)"
+        R"("sessionKey":"key0","generations":1,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,)"
+        R"("answered":0,"overloaded":0,"expired":0}},{"name":"shop","role":"service","deployment":"shop.eu",)"
+        R"("phase":"running","detail":"","contractId":"acme.shop@v1","contractDigest":"d1","sessionKey":"key1",)"
+        R"("generations":2,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,"answered":12,)"
+        R"("overloaded":0,"expired":0}},{"name":"new","role":"service","deployment":"new","phase":"refused",)"
+        R"("detail":"untrusted","contractId":"","contractDigest":"","sessionKey":"","generations":0}]})");
+}
+
+TEST_CASE("keys are those of services that have one") {
+  CHECK(ask(actions_of_a_small_host(), R"({"op":"keys"})") ==
+        R"({"ok":true,"keys":[{"plugin":"shop","deployment":"shop.eu","sessionKey":"key1"}]})");
+}
+
+TEST_CASE("a reload is answered with its outcome") {
+  auto actions = actions_of_a_small_host();
+  CHECK(ask(actions, R"({"op":"reload"})") == R"({"ok":true,"settled":true})");
+  actions.reload = [](const auto &done) { done(fail("config_syntax", "t.toml:3", "what is this")); };
+  CHECK(ask(actions, R"({"op":"reload"})") ==
+        R"({"ok":false,"code":"config_syntax","reason":"t.toml:3: what is this"})");
+  actions.reload = [](const auto &) {};
+  actions.reload_limit = 1ms;
+  CHECK(ask(actions, R"({"op":"reload"})") == R"({"ok":true,"settled":false})");
+}
+
+TEST_CASE("what is no request is refused") {
+  for (const char *line : {"", "reload", "[]", "{}", R"({"op":"stop"})", R"({"op":5})"}) {
+    INFO(line);
+    CHECK(ask(actions_of_a_small_host(), line).starts_with(R"({"ok":false,"code":"invalid_request")"));
+  }
+}
+
+TEST_CASE("the socket answers its own user, over a path of any length") {
+  const TemporaryFolder folder;
+  auto state_dir = folder.path();
+  for (int i = 0; i < 4; ++i)
+    state_dir /= std::string(40, 'd');
+  std::filesystem::create_directories(state_dir);
+  const auto socket = state_dir / kControlSocketName;
+  {
+    const auto serving = ControlSocket::open(state_dir, actions_of_a_small_host());
+    INFO((serving ? "" : serving.error().text()));
+    REQUIRE(serving);
+    struct stat status {};
+    REQUIRE(::lstat(socket.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    CHECK(ask_control_socket(socket, R"({"op":"reload"})", 5s) == R"({"ok":true,"settled":true})");
+    CHECK(ask_control_socket(socket, R"({"op":"keys"})", 5s).has_value());
+    const auto second = ControlSocket::open(state_dir, actions_of_a_small_host());
+    REQUIRE_FALSE(second);
+    CHECK(second.error().message == "another host serves this state_dir");
+  }
+  CHECK_FALSE(std::filesystem::exists(socket));
+  CHECK_FALSE(ask_control_socket(socket, R"({"op":"keys"})", 5s));
+}
+
+TEST_CASE("a request line that is too long gets no answer") {
+  const TemporaryFolder folder;
+  const auto serving = ControlSocket::open(folder.path(), actions_of_a_small_host());
+  REQUIRE(serving);
+  const auto answer =
+      ask_control_socket(folder.path() / kControlSocketName, std::string(kMaxControlRequest + 8192, ' '), 5s);
+  CHECK_FALSE(answer);
+}
+
+TEST_CASE("a socket that a killed host left behind is replaced") {
+  const TemporaryFolder folder;
+  { const auto killed = ControlSocket::open(folder.path(), actions_of_a_small_host()); }
+  folder.write(kControlSocketName, Bytes{});
+  const auto serving = ControlSocket::open(folder.path(), actions_of_a_small_host());
+  REQUIRE(serving);
+  CHECK(ask_control_socket(folder.path() / kControlSocketName, R"({"op":"keys"})", 5s).has_value());
+}

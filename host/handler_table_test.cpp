@@ -1,0 +1,81 @@
+#include "generation.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <trellis/plugin.h>
+
+using namespace trellis;
+using namespace trellis::host;
+
+namespace {
+
+Manifest contract(const std::string &id, const std::vector<std::string> &names) {
+  std::string rpc;
+  for (const auto &name : names)
+    rpc +=
+        (rpc.empty() ? "" : ",") +
+        ("\"" + name + "\":{\"version\":\"v1\",\"subject\":\"rpc.v1." + name + "\",\"input\":{\"schema\":\"Any\"},") +
+        R"("output":{"schema":"Any"},"errors":[]})";
+  auto made = Manifest::parse(R"({"format":"trellis.contract.v1","id":")" + id +
+                              R"(","displayName":"A","description":"B","kind":"service","schemas":{"Any":{}},)" +
+                              R"("rpc":{)" + rpc + "}}");
+  INFO((made ? "" : made.error().text()));
+  REQUIRE(made);
+  return std::move(*made);
+}
+
+void answer(void *, const trellis_request *) {}
+
+// A plugin's table, kept alive.
+struct Table {
+  std::vector<trellis_handler> handlers;
+  std::vector<const trellis_handler *> pointers;
+  trellis_plugin plugin{};
+
+  void add(std::string_view contract_id, std::string_view name, trellis_rpc_fn function) {
+    handlers.push_back({sizeof(trellis_handler),
+                        TRELLIS_SURFACE_RPC,
+                        {contract_id.data(), contract_id.size()},
+                        {name.data(), name.size()},
+                        function});
+  }
+  const trellis_plugin &get() {
+    for (const auto &handler : handlers)
+      pointers.push_back(&handler);
+    plugin.size = sizeof plugin;
+    plugin.handler_count = static_cast<std::uint32_t>(pointers.size());
+    plugin.handlers = pointers.data();
+    return plugin;
+  }
+};
+
+} // namespace
+
+TEST_CASE("a service has a function for each rpc of its contract") {
+  const std::vector<Manifest> one{contract("acme.a@v1", {"A.One", "A.Two"})};
+  Table table;
+  table.add("acme.a@v1", "A.One", answer);
+  table.add("acme.a@v1", "A.Two", nullptr);
+  table.add("acme.b@v1", "B.One", answer);
+  CHECK(table_disagreements(table.get(), one, PluginRole::service) ==
+        std::vector<std::string>{"rpc \"A.Two\" of acme.a@v1 has a handler without a function",
+                                 "rpc \"B.One\" of acme.b@v1 has a handler, but the contract doesn't declare it",
+                                 "rpc \"A.Two\" of acme.a@v1 is in the contract, but has no handler"});
+}
+
+TEST_CASE("the control plane may list what it doesn't serve yet") {
+  const std::vector<Manifest> two{contract("acme.a@v1", {"A.One", "A.Two"}), contract("acme.b@v1", {"B.One"})};
+  Table table;
+  table.add("acme.a@v1", "A.Two", nullptr);
+  table.add("acme.a@v1", "A.One", answer);
+  table.add("acme.b@v1", "B.One", nullptr);
+  CHECK(table_disagreements(table.get(), two, PluginRole::control_plane).empty());
+  CHECK(unserved_handlers(table.plugin) == std::vector<std::string>{"A.Two", "B.One"});
+}
+
+TEST_CASE("of the control plane's contracts each is served by it in whole, or by others") {
+  const std::vector<Manifest> two{contract("acme.a@v1", {"A.One", "A.Two"}), contract("acme.b@v1", {"B.One"})};
+  Table table;
+  table.add("acme.a@v1", "A.One", answer);
+  CHECK(table_disagreements(table.get(), two, PluginRole::control_plane) ==
+        std::vector<std::string>{"rpc \"A.Two\" of acme.a@v1 is in the contract, but has no handler"});
+}

@@ -1,0 +1,75 @@
+#include "elf_testing.h"
+#include "host.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace trellis;
+using namespace trellis::host;
+using namespace trellis::host::testing;
+
+namespace {
+
+std::string contract(const std::string &id, const std::string &more = "") {
+  return R"({"format":"trellis.contract.v1","id":")" + id +
+         R"(","displayName":"A","description":"For tests.","kind":"service")" + more + "}";
+}
+
+// A plugin file with this contract section, pinned.
+PluginConfig pinned(const TemporaryFolder &folder, const std::string &section) {
+  const auto bytes = embed_contract(read_file(testdata_path("no_contract")), section);
+  REQUIRE(bytes);
+  PluginConfig plugin;
+  plugin.name = "p";
+  plugin.path = folder.write("p.so", *bytes);
+  plugin.sha256 = hex(sha256(*bytes));
+  return plugin;
+}
+
+const std::string kTwo = "[" + contract("acme.a@v1") + "," + contract("acme.b@v1") + "]";
+
+} // namespace
+
+TEST_CASE("several contracts in one file are for the control plane alone") {
+  const TemporaryFolder folder;
+  auto plugin = pinned(folder, kTwo);
+  const auto refused = vet_plugin(plugin, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "contract_array");
+  plugin.role = PluginRole::control_plane;
+  const auto vetted = vet_plugin(plugin, {});
+  REQUIRE(vetted);
+  CHECK(vetted->artifact->manifests().size() == 2);
+}
+
+TEST_CASE("an array of one contract is an array") {
+  const TemporaryFolder folder;
+  const auto refused = vet_plugin(pinned(folder, "[" + contract("acme.a@v1") + "]"), {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "contract_array");
+}
+
+TEST_CASE("the control plane has to be pinned or signed like any plugin") {
+  const TemporaryFolder folder;
+  auto plugin = pinned(folder, kTwo);
+  plugin.role = PluginRole::control_plane;
+  plugin.sha256.clear();
+  const auto refused = vet_plugin(plugin, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "untrusted");
+}
+
+TEST_CASE("--check says which file of the control plane is missing") {
+  const TemporaryFolder folder;
+  Config config;
+  config.file = folder.path() / "trellis.toml";
+  config.policy.mode = PolicyConfig::Mode::plugin;
+  config.plugins.push_back(pinned(folder, kTwo));
+  config.plugins[0].role = PluginRole::control_plane;
+  config.plugins[0].connections =
+      ConnectionFiles{folder.path() / "a", folder.path() / "s", folder.path() / "t", folder.path() / "seed"};
+  const auto lines = check_config(config);
+  REQUIRE(lines);
+  REQUIRE(lines->size() == 1);
+  CHECK_FALSE(lines->front().ok);
+  CHECK(lines->front().text.find((folder.path() / "a").string()) != std::string::npos);
+}
