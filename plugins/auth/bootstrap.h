@@ -1,0 +1,13 @@
+// POST /bootstrap/service (04 §7; 02 §6): whether a service instance may run the contract that it presents.
+#pragma once
+
+#include "authority_context.h"
+#include "deployment_authority.h"
+#include <string_view>
+
+namespace trellis::auth {
+
+// [may block] The whole route. `proofs_valid`: signatures are taken as checked.
+BootstrapAnswer bootstrap(AuthorityContext &context, std::string_view body, bool proofs_valid);
+
+} // namespace trellis::auth
