@@ -3,6 +3,7 @@
 set -euo pipefail
 build=${1:?build folder}
 shift
+export TRELLIS_BUILD_DIR=$build # where the live fixtures find the host and the plugins
 status=0
 for bench in "$build"/bench/bench-*; do
   [ -x "$bench" ] && [ -f "$bench" ] || continue

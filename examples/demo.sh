@@ -1,177 +1,135 @@
 #!/usr/bin/env bash
-# The main job, shown on a real NATS server: contracts decide what is loaded, signed requests are answered, and what
-# must be refused is refused.  demo.sh BUILD_DIR [--keep]
+# The main job, shown on a real NATS server with a control plane: the first administrator signs in, reviews what plugins
+# ask for, accepts it, and calls them; what must be refused is refused.  demo.sh BUILD_DIR [--keep]
 #
 # Every step checks what it shows: the demo fails when something isn't as it says.
 set -euo pipefail
 PATH=$PATH:/usr/sbin # nats-server of Debian
+here=$(dirname "$(readlink -f "$0")")
 build=$(readlink -f "${1:?build folder}")
 keep=${2:-}
-trellis=$build/cli/trellis
-host=$build/host/trellis-host
-plugins=$build/examples
 work=$(mktemp -d "${TMPDIR:-/tmp}/trellis-demo-XXXXXX")
 bundle=$work/bundle
-started=$(date +%s%N)
-nats_pid='' host_pid=''
+. "$here/demo-common.sh"
+export XDG_CONFIG_HOME=$work/config
+password='a long enough pass phrase'
 
-title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-show() { sed 's/^/    /'; }
-pass() { printf '  \033[32m%-4s\033[0m %s\n' ok "$*"; checks=$((checks + 1)); }
-die() {
-  printf '\n\033[31mdemo failed:\033[0m %s\n' "$*" >&2
-  [ -f "$work/host.log" ] && tail -20 "$work/host.log" >&2
-  exit 1
+# What a person would do in a browser.
+browser() { python3 "$here/browser.py" "$@"; }
+login_url() { sed -nE 's/.*"loginUrl":"([^"]+)".*/\1/p' "$1" | tail -1; }
+ended_or_asks() { ! kill -0 "$1" 2>/dev/null || [ -n "$(login_url "$2")" ]; }
+# Runs a command of ours that may ask somebody to sign in, and does so. Its output goes to $work/out.
+signing_in() {
+  local status=0 pid
+  "$@" --format json >"$work/out" 2>"$work/err" &
+  pid=$!
+  wait_for 30 ended_or_asks "$pid" "$work/err" || die "$* neither ends nor asks for a login"
+  if [ -n "$(login_url "$work/err")" ]; then browser sign-in "$(login_url "$work/err")" admin "$password" >"$work/page" 2>&1 || status=1; fi
+  if [ "$status" != 0 ]; then
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    cat "$work/page" >>"$work/err"
+    return 1
+  fi
+  wait "$pid"
 }
-checks=0
-
-cleanup() {
-  [ -z "$host_pid" ] || kill "$host_pid" 2>/dev/null || true
-  [ -z "$host_pid" ] || wait "$host_pid" 2>/dev/null || true
-  [ -z "$nats_pid" ] || kill "$nats_pid" 2>/dev/null || true
-  [ -z "$nats_pid" ] || wait "$nats_pid" 2>/dev/null || true
-  rm -rf "$work"
+compact() { python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin), separators=(",", ":")))'; }
+call() { # prints the answer, or what went wrong
+  if signing_in "$trellis" call "$@"; then compact <"$work/out"; else cat "$work/out" "$work/err"; return 1; fi
 }
-trap cleanup EXIT
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-# wait_for SECONDS COMMAND...
-wait_for() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.05
-  done
-}
-
-logged() { grep -F -- "$1" "$work/host.log" | grep -qF -- "${2:-}"; }
-ready_count() { grep -cF '"host ready"' "$work/host.log" || true; }
-more_ready_than() { [ "$(ready_count)" -gt "$1" ]; }
-reload() {
-  local before
-  before=$(ready_count)
-  kill -HUP "$host_pid"
-  wait_for 20 more_ready_than "$before" || die "the host didn't finish reloading"
+plan_of() { "$trellis" plan list --deployment "$1" --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["entries"][-1]["planId"])'; }
+accept() { # plugin
+  "$trellis" plan accept "$(plan_of "$1")" | show
+  wait_for 20 logged '"plugin running"' "\"$1\"" || die "$1 doesn't run"
+  pass "$1 runs; the host was neither reloaded nor restarted"
 }
 
-field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; } # of a JSON object on stdin
-inspect() { "$trellis" plugin inspect "$@" --format json 2>/dev/null || true; }
-
-add_plugin() { # name file [lines]
-  printf '\n[plugins.%s]\npath = "%s"\nsha256 = "%s"\n%s\n' "$1" "$2" "$(inspect "$2" | field sha256)" "${3:-}" >>"$bundle/trellis.toml"
-}
-accept() { # file
-  printf '\n[[accept]]\ncontract = "%s"\ndigest = "%s"\n' "$(inspect "$1" | field id)" "$(inspect "$1" | field digest)" >>"$bundle/policy.toml"
-}
-add_caller() { # name capabilities
-  local key
-  key=$("$trellis" keys new --out "$bundle/callers/$1.seed" --format json | field sessionKey)
-  printf '\n[[callers]]\nname = "%s"\nsession_key = "%s"\ncapabilities = [%s]\n[callers.uses]\n"acme.echo@v1" = ["*"]\n"acme.shout@v1" = ["*"]\n"acme.inventory@v1" = ["*"]\n"test.rogue@v1" = ["*"]\n' \
-    "$1" "$key" "$2" >>"$bundle/policy.toml"
-}
-
-call() { "$trellis" call "$@" --config "$bundle/trellis.toml"; }
-answers() { # expected, then the arguments of call
-  local expected=$1 answer
-  shift
-  answer=$(call "$@" 2>&1) || die "$* failed: $answer"
-  [ "$answer" = "$expected" ] || die "$* answered $answer instead of $expected"
-  pass "$1 $2  ->  $answer"
-}
-refused() { # what, reason, then the arguments of call
-  local what=$1 reason=$2 answer
-  shift 2
-  if answer=$(call "$@" 2>&1); then die "$what: was answered ($answer)"; fi
-  grep -qF -- "$reason" <<<"$answer" || die "$what: expected $reason, got: $answer"
-  pass "$what  ->  $reason"
-}
-
-title "1. An installation: operator, accounts, keys, nats.conf, trellis.toml, policy.toml"
-port=$(free_port)
+title "1. An installation: operator, accounts, keys, nats.conf with auth callout, trellis.toml"
+port=$(free_port) http_port=$(free_port)
+origin=http://localhost:$http_port
 "$trellis" local init --out "$bundle" --native --nats-server-url "nats://127.0.0.1:$port" \
-  --nats-websocket-url "ws://127.0.0.1:$(free_port)" >"$work/init.txt"
-# Two demos on one machine must not meet on the monitoring port.
-sed -i '/^http:/d' "$bundle/nats/nats.conf"
+  --nats-websocket-url "ws://127.0.0.1:$(free_port)" --trellis-port "$http_port" --public-origin "$origin" \
+  --auth-plugin "$build/plugins/auth/auth.so" >"$work/init.txt"
 show <"$work/init.txt"
-nats-server -c "$bundle/nats/nats.conf" >"$work/nats.log" 2>&1 &
-nats_pid=$!
-wait_for 15 grep -q 'Server is ready' "$work/nats.log" || die "nats-server didn't start: $(cat "$work/nats.log")"
-pass "$(nats-server --version) listens on port $port"
+start_nats
 
-title "2. What three plugins ask for: read from the files, nothing of them has run"
-for plugin in echo-c echo-cpp inventory; do
-  printf '  \033[1m%s.so\033[0m\n' "$plugin"
-  "$trellis" plugin inspect "$plugins/$plugin.so" --known "$plugins/echo-c.so" | show
-done
-
-title "3. The host runs; inventory isn't approved and stays out"
+title "2. The host starts with three plugins; none of their code is loaded before it is accepted"
 add_plugin echo "$plugins/echo-c.so"
 add_plugin shout "$plugins/echo-cpp.so"
 add_plugin inventory "$plugins/inventory.so" $'[plugins.inventory.config.shelves]\nbolt = 5'
-accept "$plugins/echo-c.so"
-accept "$plugins/echo-cpp.so"
-add_caller clerk '"acme.inventory::stock.take"'
-add_caller visitor ''
 host_started=$(date +%s%N)
-"$host" --config "$bundle/trellis.toml" 2>"$work/host.log" &
+"$host" --config "$bundle/trellis.toml" >"$work/host.out" 2>"$work/host.log" &
 host_pid=$!
-wait_for 20 more_ready_than 0 || die "the host didn't become ready"
+bootstrap_url() { sed -nE 's/.*"bootstrapUrl":"([^"]+)".*/\1/p' "$work/host.out" "$work/host.log" | tail -1; }
+has_bootstrap_url() { [ -n "$(bootstrap_url)" ]; }
+wait_for 30 has_bootstrap_url || die "the control plane didn't come up"
 ready_ms=$((($(date +%s%N) - host_started) / 1000000))
-logged '"plugin pending"' '"inventory"' || die "inventory isn't pending"
-pass "ready after $ready_ms ms; inventory is pending: its digest isn't accepted"
-answers '{"message":"hello"}' Echo.Say '{"message":"hello"}' --as clerk
-refused "Inventory.Get before its approval" trellis.request.unavailable Inventory.Get '{"sku":"bolt"}' --as clerk
+pass "the control plane serves after $ready_ms ms and shows a link for the first administrator"
+for plugin in echo shout inventory; do
+  wait_for 20 logged '"plugin pending"' "\"$plugin\"" || die "$plugin isn't pending"
+done
+pass "echo, shout and inventory are pending: authority_update_required"
 
-title "4. The operator accepts its digest in policy.toml and reloads; nothing restarts"
-accept "$plugins/inventory.so"
-reload
-logged '"plugin running"' '"inventory"' || die "inventory isn't running"
-pass "inventory runs"
-answers '{"message":"HELLO"}' Shout.Say '{"message":"hello"}' --as clerk
-answers '{"sku":"bolt","available":5,"label":"shelf bolt"}' Inventory.Get '{"sku":"bolt"}' --as clerk
-answers '{"sku":"bolt","available":3}' Inventory.Take '{"sku":"bolt","quantity":2}' --as clerk
-refused "more than there is: the contract's own error" OutOfStock Inventory.Take '{"sku":"bolt","quantity":9}' --as clerk
+title "3. The first administrator: a password through the link, then trellis login"
+browser set-password "$(bootstrap_url)" "$password" || die "no password"
+pass "user admin has a password"
+signing_in "$trellis" login "$origin" || die "login failed: $(cat "$work/err")"
+show <"$work/page"
+"$trellis" whoami | show
+pass "signed in: the session may call what its contract delegates, on a NATS connection with exactly those permissions"
 
-title "5. Refused"
-refused "input that breaks the schema" ValidationError Inventory.Take '{"sku":"bolt","quantity":0}' --as clerk
-refused "a caller without the capability" insufficient_permissions Inventory.Take '{"sku":"bolt","quantity":1}' --as visitor
-refused "a forged proof" invalid_signature Echo.Say '{"message":"x"}' --as clerk --forge
-refused "the same request a second time" invalid_signature Echo.Say '{"message":"x"}' --as clerk --replay
-refused "a proof of 31 seconds ago" iat_out_of_range Echo.Say '{"message":"x"}' --as clerk --expired
-refused "a reply subject in somebody else's inbox" reply_subject_mismatch Echo.Say '{"message":"x"}' --as clerk --reply-outside
+title "4. What waits for a decision, and what it asks for"
+"$trellis" plan list | show
+"$trellis" plan show "$(plan_of inventory)" | tee "$work/review" | show
+grep -q 'acme.echo@v1' "$work/review" || die "the review doesn't say what inventory uses"
+pass "a plan is reviewed before any of its code runs"
 
-printf '\n[plugins.unpinned]\npath = "%s"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
+title "5. Accepted: the host picks the plugins up by itself"
+accept echo
+accept shout
+accept inventory
+
+answers '{"message":"hello"}' Echo.Say '{"message":"hello"}'
+answers '{"message":"HELLO"}' Shout.Say '{"message":"hello"}'
+answers '{"sku":"bolt","available":5,"label":"shelf bolt"}' Inventory.Get '{"sku":"bolt"}'
+
+title "6. Refused"
+refused "a capability that the user doesn't have" insufficient_capabilities Inventory.Take '{"sku":"bolt","quantity":1}'
+refused "input that breaks the schema" ValidationError Echo.Say '{"message":1}'
+refused "a forged proof" invalid_signature Echo.Say '{"message":"x"}' --forge
+refused "the same request a second time" invalid_signature Echo.Say '{"message":"x"}' --replay
+refused "a proof of 31 seconds ago" iat_out_of_range Echo.Say '{"message":"x"}' --expired
+
 add_plugin rogue "$build/examples/rogue.so"
-accept "$build/examples/rogue.so"
-reload
-logged '"plugin refused"' '"unpinned"' || die "the unpinned file wasn't refused"
+printf '\n[plugins.unpinned]\npath = "%s"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
+"$trellis" host reload --config "$bundle/trellis.toml" >/dev/null || die "reload failed"
+wait_for 20 logged '"plugin refused"' '"unpinned"' || die "the unpinned file wasn't refused"
 pass "a plugin file that is neither pinned nor signed  ->  untrusted"
-call Rogue.Try '{}' --as clerk >/dev/null || die "Rogue.Try failed"
+wait_for 20 logged '"plugin pending"' '"rogue"' || die "rogue isn't pending"
+accept rogue
+call Rogue.Try '{}' >/dev/null || die "Rogue.Try failed: $(cat "$work/err")"
 wait_for 10 logged 'refused by the NATS server' '"rogue"' || die "NATS let the rogue plugin publish"
 pass "a plugin that publishes outside its contract  ->  refused by the NATS server, and named in the log"
-answers '{"message":"still here"}' Echo.Say '{"message":"still here"}' --as clerk
 
-title "6. The end"
-if [ "$keep" = --keep ]; then
-  trap - EXIT
-  cat <<TEXT
-  Left running (host $host_pid, nats-server $nats_pid) in $work. Go on with
-    $trellis call Echo.Say '{"message":"hi"}' --as clerk --config $bundle/trellis.toml
+"$trellis" svc echo disable >/dev/null || die "svc disable failed"
+wait_for 20 logged '"plugin refused"' 'service_deployment_disabled' || die "echo still runs"
+refused "a service whose deployment the operator disabled" trellis.request.unavailable Echo.Say '{"message":"x"}'
+"$trellis" svc echo enable >/dev/null || die "svc enable failed"
+echo_answers() { call Echo.Say '{"message":"back"}'; }
+wait_for 20 echo_answers || die "echo didn't come back"
+pass "enabled again: it answers"
+
+"$trellis" logout | show
+refused_login() { ! "$trellis" whoami >"$work/out" 2>&1; }
+refused_login || die "still signed in"
+pass "logged out: the session is gone here and there"
+
+title "7. The end"
+finish "$keep" "  Left running (host $host_pid, nats-server $nats_pid) in $work; user admin, password '$password'. Go on with
+    export XDG_CONFIG_HOME=$XDG_CONFIG_HOME
+    $trellis login $origin
+    $trellis call Echo.Say '{\"message\":\"hi\"}'
+    $trellis host status --config $bundle/trellis.toml
     tail -f $work/host.log
-    edit $bundle/policy.toml, then: kill -HUP $host_pid
   and end it with
-    kill $host_pid $nats_pid; rm -rf $work
-TEXT
-else
-  stop_started=$(date +%s%N)
-  kill -TERM "$host_pid"
-  status=0
-  wait "$host_pid" || status=$?
-  host_pid=''
-  [ "$status" = 0 ] || die "the host ended with status $status"
-  pass "SIGTERM: drained and stopped in $((($(date +%s%N) - stop_started) / 1000000)) ms"
-fi
-printf '\n\033[1m%d steps as expected\033[0m in %d ms; host ready after %d ms\n' "$checks" \
-  $((($(date +%s%N) - started) / 1000000)) "$ready_ms"
+    kill $host_pid $nats_pid; rm -rf $work"

@@ -1,4 +1,5 @@
 // The main job, live: contracts decide what is loaded, signed requests are answered, what is refused is refused.
+#include "host/control_socket.h"
 #include "live_host.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
@@ -273,4 +274,31 @@ TEST_CASE("--check says what would happen and touches nothing") {
   CHECK(outcome.out.find("echo: would run") != std::string::npos);
   CHECK(outcome.out.find("odd: pending: authority_update_required") != std::string::npos);
   CHECK(!std::filesystem::exists(shop.bundle() / "state/keys"));
+}
+
+TEST_CASE("a service that offers what only a control plane may is refused, and gets no privileged connections") {
+  LiveHost live;
+  live.set_plugin("pretender", {built("pretender.so")});
+  live.accept(built("pretender.so"));
+  live.start();
+  CHECK(live.logged({"plugin failed", "pretender", "host_only_extension", "trellis.validator/1"}));
+  CHECK(live.logged({"no connections for me", "pretender"}));
+  CHECK(live.stop() == 0);
+}
+
+TEST_CASE("the control socket of a host with static policy answers while it runs") {
+  Shop shop;
+  shop.start();
+  const auto socket = shop.bundle() / "state" / host::kControlSocketName;
+  const auto status = host::ask_control_socket(socket, R"({"op":"status"})", 10s);
+  REQUIRE(status);
+  CHECK_THAT(*status, ContainsSubstring(R"("name":"echo","role":"service","deployment":"echo","phase":"running")"));
+  shop.write_files();
+  CHECK(host::ask_control_socket(socket, R"({"op":"reload"})", 70s) == R"({"ok":true,"settled":true})");
+  write_file(shop.config_file(), "[host]\nstate_dri = 1\n");
+  const auto refused = host::ask_control_socket(socket, R"({"op":"reload"})", 70s);
+  REQUIRE(refused);
+  CHECK_THAT(*refused, ContainsSubstring(R"("ok":false,"code":"config_)"));
+  CHECK(shop.stop() == 0);
+  CHECK_FALSE(std::filesystem::exists(socket));
 }

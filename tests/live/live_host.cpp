@@ -46,7 +46,7 @@ std::filesystem::path built(const std::string &name) {
   const char *root = std::getenv("TRELLIS_BUILD_DIR");
   if (!root) throw std::runtime_error("TRELLIS_BUILD_DIR isn't set: run this through meson test");
   const std::filesystem::path build(root);
-  for (const auto *folder : {"host", "cli", "tests/plugins", "examples"})
+  for (const auto *folder : {"host", "cli", "tests/plugins", "examples", "plugins/auth"})
     if (std::filesystem::exists(build / folder / name)) return build / folder / name;
   throw std::runtime_error("the build made no " + name);
 }
@@ -55,14 +55,14 @@ std::string error_text(const CallResult &result) {
   return result ? "no error: " + *result : result.error().envelope.to_json();
 }
 
-Caller::Caller(NatsLoop &loop, host::StaticPolicy &policy, const std::string &url, SessionKey key,
+Caller::Caller(NatsLoop &loop, Credentials credentials, const std::string &url, SessionKey key,
                std::map<std::string, Manifest> contracts)
     : key_(std::move(key)), contracts_(std::move(contracts)) {
   NatsOptions options;
   options.servers = {url};
   options.name = "test caller";
   options.inbox_prefix = key_.inbox_prefix();
-  options.credentials = [this, &policy] { return policy.caller_credentials(key_.text()); };
+  options.credentials = [this, credentials = std::move(credentials)] { return credentials(key_); };
   transport_ = NatsTransport::open(loop, std::move(options));
   if (!transport_->wait_connected(std::chrono::seconds(10))) throw std::runtime_error("the caller can't connect");
   client_ = std::make_unique<RpcClient>(*transport_, key_, [] { return unix_ms_now() / 1000; });
@@ -162,7 +162,9 @@ std::unique_ptr<Caller> LiveHost::connect(const std::string &name) {
   if (!policy_) policy_ = expect(host::StaticPolicy::open(bundle() / "policy.toml", {}, unix_ms_now));
   expect(policy_->reload());
   policy_->set_known_contracts(known);
-  return std::make_unique<Caller>(*loop_, *policy_, nats_->url(), keys_.at(name).clone(), std::move(contracts));
+  auto credentials = [policy = policy_.get()](const SessionKey &key) { return policy->caller_credentials(key.text()); };
+  return std::make_unique<Caller>(*loop_, std::move(credentials), nats_->url(), keys_.at(name).clone(),
+                                  std::move(contracts));
 }
 
 std::size_t LiveHost::count_logged(const std::vector<std::string> &texts) const {

@@ -10,6 +10,7 @@
 #include "support/nats_server.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,7 +28,8 @@ std::filesystem::path built(const std::string &name);
 // A participant that calls: its own key, connection and contract knowledge.
 class Caller {
 public:
-  Caller(NatsLoop &loop, host::StaticPolicy &policy, const std::string &url, SessionKey key,
+  using Credentials = std::function<Result<ConnectionCredentials>(const SessionKey &)>;
+  Caller(NatsLoop &loop, Credentials credentials, const std::string &url, SessionKey key,
          std::map<std::string, Manifest> contracts);
 
   CallResult call(const std::string &contract_id, const std::string &name, const std::string &input,

@@ -4,6 +4,7 @@
 #include "contracts/canonical.h"
 #include "contracts/compatibility.h"
 #include "contracts/encoding.h"
+#include "contracts/event_subject.h"
 #include "contracts/manifest.h"
 #include "output.h"
 #include "runner.h"
@@ -128,6 +129,31 @@ JsonDocument run_manifests(const Input &input, const CaseContext &) {
   return out.take();
 }
 
+// ---------------------------------------------------------------- event-subjects
+
+JsonDocument run_expand(const Input &input, const CaseContext &) {
+  const auto mode = input.text("mode");
+  if (mode != "publish" && mode != "filter") throw std::runtime_error("unknown mode " + mode);
+  const auto payload = parse_json(input.text("payloadText"));
+  if (!payload) throw std::runtime_error("payloadText: " + payload.error().text());
+  const auto subject =
+      expand_subject(input.text("template"), *payload, mode == "publish" ? SubjectMode::publish : SubjectMode::filter);
+  Output out;
+  if (subject) return out.text("subject", *subject).take();
+  return out.text("error", subject.error().code).text("path", subject.error().where).take();
+}
+
+JsonDocument run_wildcard(const Input &input, const CaseContext &) {
+  return Output().text("subject", wildcard_subject(input.text("template"))).take();
+}
+
+JsonDocument run_token(const Input &input, const CaseContext &) {
+  const auto value = input.text("value");
+  const auto token = encode_subject_token(value);
+  const auto decoded = decode_subject_token(token);
+  return Output().text("token", token).text("decoded", decoded).flag("roundTrips", decoded == value).take();
+}
+
 } // namespace
 
 void register_contracts(Registry &registry) {
@@ -136,6 +162,9 @@ void register_contracts(Registry &registry) {
   registry["manifest-validation"]["validate"] = {run_validate};
   registry["manifest-validation"]["install"] = {run_install, {.only_listed = true}}; // alias ... "where given"
   register_authority(registry);
+  registry["event-subjects"]["expand"] = {run_expand};
+  registry["event-subjects"]["wildcard"] = {run_wildcard};
+  registry["event-subjects"]["token"] = {run_token};
   registry["compatibility"]["schemas"] = {run_schemas};
   registry["compatibility"]["manifests"] = {run_manifests, {.sets = {"rpc", "operations", "events", "feeds", "jobs"}}};
 }

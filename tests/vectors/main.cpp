@@ -1,6 +1,7 @@
 // vectors [FILE...]: runs the vector files in $TRELLIS_VECTORS (default: ../shared/vectors beside the project) and the
 // project's own conformance/, or only the files named. See suite.h for what is printed.
 
+#include "http_cases.h"
 #include "suite.h"
 #include <cstdlib>
 #include <iostream>
@@ -19,5 +20,11 @@ int main(int argc, char **argv) {
   register_schema(registry);
   register_wire(registry);
   register_rpc(registry);
+  register_auth_callout(registry);
+  register_replicas(registry);
+  register_authority_flow(registry);
+  register_http_config(registry);
+  register_http_derivations(registry);
+  register_http_flows(registry);
   return run_folders(registry, folders, only, std::cout);
 }

@@ -136,6 +136,8 @@ Outcome run_case(const Kinds &kinds, const std::string &file, const JsonValue &v
     return run_well_formed(kind->second, std::move(context), vector_case);
   } catch (const Skipped &reason) {
     return {Verdict::skipped, reason.what()};
+  } catch (const NotYet &missing) {
+    return {Verdict::not_yet, missing.what()};
   } catch (const std::exception &error) {
     return failed(error.what());
   } catch (...) {

@@ -60,6 +60,12 @@ struct Skipped : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Thrown by a procedure that ran a case as far as what it needs exists, and found it right so far. The text names what
+// is missing. The case is named, not counted.
+struct NotYet : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // The result in the shape of `expected`. Throwing fails the case with the exception's text.
 using Procedure = std::function<JsonDocument(const Input &, const CaseContext &)>;
 
@@ -81,7 +87,7 @@ struct Kind {
 using Kinds = std::map<std::string, Kind>;
 using Registry = std::map<std::string, Kinds>;
 
-enum class Verdict { passed, failed, skipped };
+enum class Verdict { passed, failed, skipped, not_yet };
 
 struct Outcome {
   Verdict verdict = Verdict::passed;
@@ -95,7 +101,10 @@ Outcome run_case(const Kinds &kinds, const std::string &file, const JsonValue &v
 void register_contracts(Registry &registry); // canonical-json, contract-digest, manifest-validation, ...
 // json-schema/: pseudo file "json-schema", kind "json-schema": `schema`, `data` -> `valid`
 void register_schema(Registry &registry);
-void register_wire(Registry &registry); // auth-proofs, nkeys-jwt
-void register_rpc(Registry &registry);  // rpc-wire
+void register_wire(Registry &registry);           // auth-proofs, nkeys-jwt
+void register_rpc(Registry &registry);            // rpc-wire
+void register_auth_callout(Registry &registry);   // auth-callout
+void register_replicas(Registry &registry);       // resource-bindings, kind replicas
+void register_authority_flow(Registry &registry); // authority-plan, kind flow
 
 } // namespace trellis::vectors

@@ -32,9 +32,11 @@ public:
       ++passed_;
       return;
     }
+    const std::string where = label + ": " + std::string(name) + ": ";
+    if (outcome.verdict == Verdict::not_yet) return line(where + "not yet: " + outcome.why);
     const bool skipped = outcome.verdict == Verdict::skipped;
     ++(skipped ? skipped_ : failed_);
-    line(label + ": " + std::string(name) + ": " + (skipped ? "skipped: " : "") + outcome.why);
+    line(where + (skipped ? "skipped: " : "") + outcome.why);
   }
 
   void fail_file(const std::string &label, const std::string &why) { add(label, "file", {Verdict::failed, why}); }

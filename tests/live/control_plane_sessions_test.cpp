@@ -1,0 +1,138 @@
+// Sessions and connections with a real control plane: what is refused, revoked, kicked and locked.
+#include "live_control_plane.h"
+#include "support/wait_until.h"
+#include <catch2/catch_test_macros.hpp>
+#include <rapidjson/document.h>
+#include <rapidjson/pointer.h>
+
+using namespace trellis;
+using namespace trellis::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string say_contract() {
+  return caller_contract("acme.test-caller@v1", "acme.echo@v1", {"Echo.Say"});
+}
+
+CallResult say(Caller &caller) {
+  return caller.call("acme.echo@v1", "Echo.Say", R"({"message":"there?"})", {.timeout = 2000ms});
+}
+
+void accept_when_pending(LiveControlPlane &plane, cli::ControlPlane &admin, const std::string &plugin) {
+  if (!plane.logged({"plugin pending", "\"" + plugin + "\"", "authority_update_required"}))
+    throw std::runtime_error(plane.log());
+  plane.accept_plan(admin, plugin);
+  if (!plane.logged({"plugin running", "\"" + plugin + "\""})) throw std::runtime_error(plane.log());
+}
+
+// A control plane with an administrator and the echo plugin, accepted and running.
+struct WithEcho : LiveControlPlane {
+  WithEcho() {
+    set_plugin("echo", built("echo-c.so"));
+    start();
+    set_admin_password();
+    admin = sign_in_operator();
+    accept_when_pending(*this, *admin, "echo");
+  }
+  std::unique_ptr<cli::ControlPlane> admin;
+};
+
+// A member of an answer as JSON, or what went wrong.
+std::string field(const CallResult &result, const char *pointer) {
+  if (!result) return error_text(result);
+  const auto json = parse_json(*result);
+  const auto *value = json ? rapidjson::Pointer(pointer).Get(*json) : nullptr;
+  return value ? to_json(*value) : "absent";
+}
+
+} // namespace
+
+TEST_CASE("a session that may not call a subject is stopped by the server itself") {
+  WithEcho plane;
+  const auto refused = plane.admin->call("Echo.Say", R"({"message":"x"})");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().find("trellis.request.denied") != std::string::npos);
+}
+
+TEST_CASE("an admin accept with one worker in every plugin doesn't deadlock") {
+  LiveControlPlane plane(LiveControlPlane::Options{.auth_lines = "max_concurrency = 1\n"});
+  plane.set_plugin("echo", built("echo-c.so"), "max_concurrency = 1\n");
+  plane.set_plugin("inventory", built("inventory.so"),
+                   "max_concurrency = 1\n[plugins.inventory.config.shelves]\nbolt = 5\n");
+  plane.start();
+  plane.set_admin_password();
+  const auto admin = plane.sign_in_operator();
+  accept_when_pending(plane, *admin, "echo");
+  // Known only now, what inventory calls is planned.
+  CHECK(wait_until([&] { return plane.count_logged({"plan recorded", "\"inventory\""}) >= 2; }, 20s));
+  accept_when_pending(plane, *admin, "inventory");
+}
+
+TEST_CASE("a revoked session is out within a second, and its key can't come back") {
+  WithEcho plane;
+  const auto session = plane.sign_in(say_contract());
+  const auto caller = plane.connect(session);
+  REQUIRE(say(*caller));
+  const auto revoker = plane.connect(
+      plane.sign_in(caller_contract("acme.test-revoker@v1", "trellis.auth@v1", {"Auth.Sessions.Revoke"})));
+  const auto revoked =
+      revoker->call("trellis.auth@v1", "Auth.Sessions.Revoke", R"({"sessionKey":")" + session.key.text() + "\"}");
+  CHECK(field(revoked, "/success") == "true");
+  // The caller's own requests fail at once; its connection is gone and denied when it comes back.
+  CHECK(wait_until([&] { return !say(*caller); }, 1s));
+  CHECK(wait_until([&] { return caller->transport().state() != ConnectionState::connected; }, 1s));
+  CHECK_FALSE(caller->transport().wait_connected(500ms));
+}
+
+TEST_CASE("a kicked connection comes back, because its session is still there") {
+  WithEcho plane;
+  const auto session = plane.sign_in(say_contract());
+  const auto caller = plane.connect(session);
+  REQUIRE(say(*caller));
+  const auto kicker = plane.connect(plane.sign_in(
+      caller_contract("acme.test-kicker@v1", "trellis.auth@v1", {"Auth.Connections.List", "Auth.Connections.Kick"})));
+  const auto listed = kicker->call("trellis.auth@v1", "Auth.Connections.List",
+                                   R"({"limit":10,"sessionKey":")" + session.key.text() + "\"}");
+  REQUIRE(field(listed, "/count") == "1");
+  const auto connects = caller->transport().counts().connects;
+  const auto kicked = kicker->call("trellis.auth@v1", "Auth.Connections.Kick",
+                                   "{\"userNkey\":" + field(listed, "/entries/0/userNkey") + "}");
+  CHECK(field(kicked, "/success") == "true");
+  CHECK(wait_until([&] { return caller->transport().counts().connects > connects && say(*caller); }, 10s));
+}
+
+TEST_CASE("a disabled deployment stops being served and comes back when it is enabled") {
+  WithEcho plane;
+  const auto caller = plane.connect(plane.sign_in(say_contract()));
+  REQUIRE(say(*caller));
+  CHECK(plane.admin->call("Auth.Deployments.Disable", R"({"kind":"service","deploymentId":"echo"})"));
+  CHECK(wait_until([&] { return !say(*caller); }));
+  CHECK(plane.admin->call("Auth.Deployments.Enable", R"({"kind":"service","deploymentId":"echo"})"));
+  CHECK(wait_until([&] { return say(*caller).has_value(); }));
+}
+
+TEST_CASE("a wrong password is refused, and the fifth locks the account for a while") {
+  LiveControlPlane installed;
+  installed.start();
+  installed.set_admin_password();
+  const auto key = SessionKey::generate();
+  const auto flow =
+      installed.start_flow(key, caller_contract("acme.test-caller@v1", "trellis.auth@v1", {"Auth.Sessions.Me"}));
+  for (int i = 0; i < 5; ++i)
+    CHECK(installed.log_in(flow, "admin", "wrong") == 403);
+  CHECK(installed.log_in(flow, "admin", LiveControlPlane::kPassword) == 403);
+}
+
+TEST_CASE("neither the sentinel alone nor a forged token gets a connection") {
+  WithEcho plane;
+  auto session = plane.sign_in(say_contract());
+  SECTION("another key with the same sentinel") {
+    session.key = SessionKey::generate();
+    CHECK_THROWS(plane.connect(session));
+  }
+  SECTION("another contract than the session's") {
+    session.contract_digest = "Qm9va2luZ3M";
+    CHECK_THROWS(plane.connect(session));
+  }
+}
