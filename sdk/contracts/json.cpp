@@ -278,6 +278,9 @@ Result<JsonDocument> parse_json(std::string_view text, const JsonLimits &limits)
   if (text.size() > limits.max_bytes)
     return fail("json_too_large", {}, "JSON text of " + std::to_string(text.size()) + " bytes",
                 "at most " + std::to_string(limits.max_bytes) + " bytes");
+  // JSON holds none, and RapidJSON takes one for the end of the text: what follows it would be passed over unread.
+  if (const auto at = text.find('\0'); at != std::string_view::npos)
+    return fail("json_invalid", "byte " + std::to_string(at), "a NUL byte", "JSON text");
   if (const auto at = first_invalid_utf8(text); at != std::string_view::npos)
     return fail("json_invalid", "byte " + std::to_string(at), "not UTF-8", "JSON text in UTF-8");
 

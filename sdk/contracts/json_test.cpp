@@ -54,6 +54,15 @@ TEST_CASE("text of the largest allowed size is accepted and one byte more is not
   CHECK(parse_json("\"abcdefg\"", limits).error().code == "json_too_large");
 }
 
+TEST_CASE("a NUL byte isn't the end of a text") {
+  for (const std::string_view text : {std::string_view("{}\0", 3), std::string_view("{}\0}", 4),
+                                      std::string_view("{\0}", 3), std::string_view("\0", 1)}) {
+    const auto parsed = parse_json(text);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == "json_invalid");
+  }
+}
+
 TEST_CASE("an unpaired surrogate escape is kept as three bytes") {
   const auto document = parse_json(R"("a\ud83dz")");
   REQUIRE(document);
