@@ -21,6 +21,7 @@ ended_or_asks() { ! kill -0 "$1" 2>/dev/null || [ -n "$(login_url "$2")" ]; }
 # Runs a command of ours that may ask somebody to sign in, and does so. Its output goes to $work/out.
 signing_in() {
   local status=0 pid
+  : >"$work/err" # the command's own redirection may come after the first look at the file
   "$@" --format json >"$work/out" 2>"$work/err" &
   pid=$!
   wait_for 30 ended_or_asks "$pid" "$work/err" || die "$* neither ends nor asks for a login"
