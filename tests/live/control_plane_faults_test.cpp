@@ -41,6 +41,7 @@ struct WithEcho : LiveControlPlane {
   bool answers() {
     return caller->call("acme.echo@v1", "Echo.Say", R"({"message":"there?"})", {.timeout = 500ms}).has_value();
   }
+  bool admin_answers() { return admin->call("Auth.Sessions.Me", "{}").has_value(); }
   std::unique_ptr<cli::ControlPlane> admin;
   std::optional<cli::LoginSession> session;
   std::unique_ptr<Caller> caller;
@@ -75,7 +76,8 @@ TEST_CASE("after NATS restarts, control plane, plugins and clients are back by t
   plane.nats().kill();
   plane.nats().start();
   CHECK(wait_until([&] { return plane.answers(); }, 30s));
-  CHECK(plane.admin->call("Auth.Sessions.Me", "{}"));
+  // Each client reconnects by itself, so the caller's being back says nothing about the administrator's.
+  CHECK(wait_until([&] { return plane.admin_answers(); }, 30s));
 }
 
 TEST_CASE("after the host was killed, everything is back by itself") {
@@ -95,7 +97,7 @@ TEST_CASE("an outage of the callout ends with every plugin and client connected 
   if (long_run()) std::this_thread::sleep_for(30s); // the length of the outage is the test's subject
   plane.process().signal(SIGCONT);
   CHECK(wait_until([&] { return plane.caller->transport().counts().connects > connects && plane.answers(); }, 60s));
-  CHECK(wait_until([&] { return plane.admin->call("Auth.Sessions.Me", "{}").has_value(); }, 60s));
+  CHECK(wait_until([&] { return plane.admin_answers(); }, 60s));
 }
 
 TEST_CASE("callouts are answered while fifty logins hash passwords") {
