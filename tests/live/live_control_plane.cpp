@@ -139,11 +139,15 @@ void LiveControlPlane::kill() {
   process_->wait();
 }
 
-void LiveControlPlane::set_admin_password() {
+std::string LiveControlPlane::bootstrap_link() const {
   const std::string text = log(), mark = "\"bootstrapUrl\":\"";
   const auto at = text.rfind(mark);
   if (at == std::string::npos) throw std::runtime_error("no bootstrap link:\n" + text);
-  const auto link = text.substr(at + mark.size(), text.find('"', at + mark.size()) - at - mark.size());
+  return text.substr(at + mark.size(), text.find('"', at + mark.size()) - at - mark.size());
+}
+
+void LiveControlPlane::set_admin_password() {
+  const auto link = bootstrap_link();
   const auto flow = link.substr(link.find("flowId=") + 7);
   HttpClient http;
   post(http, url() + "/auth/account-flow/" + flow + "/local-password",

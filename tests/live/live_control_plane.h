@@ -40,6 +40,7 @@ public:
   std::optional<int> stop(); // SIGTERM; exit status
   void kill();               // SIGKILL
 
+  std::string bootstrap_link() const; // as logged for the first administrator
   // The first administrator sets the password that the bootstrap link is for.
   void set_admin_password();
   // A participant with this contract (JSON manifest), signed in and approved as the administrator.
