@@ -135,9 +135,9 @@ function signInForm(state) {
     ...field('User name', {name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true}),
     ...field('Password', {name: 'password', type: 'password', autocomplete: 'current-password', required: true}),
     problem, button);
-  form.addEventListener('submit', (event) => {
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    submitting([button], problem, async () => {
+    await submitting([button], problem, async () => {
       await call('POST', '/auth/login/local', {
         flowId: state.flowId,
         username: form.elements.username.value,
@@ -145,6 +145,7 @@ function signInForm(state) {
       });
       await refresh();
     });
+    if (problem.textContent) form.elements.password.select(); // the next key typed replaces it
   });
   return form;
 }
