@@ -1,6 +1,7 @@
 #include "contracts/json.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -164,12 +165,48 @@ void put_in_ecmascript_order(JsonValue &value, Allocator &allocator) {
   }
 }
 
-// RapidJSON refuses numbers beyond a double's range. Each is replaced by 1 or -1, and `overflowed` says which numbers
-// of the text, counted from 0, have to become infinity again.
+// Whether all of `text` is a number by JSON's grammar: strtod takes more ("01", "1.").
+bool is_json_number(std::string_view text) {
+  const auto digits = [&text] {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(end);
+    return end > 0;
+  };
+  const auto skip = [&text](std::string_view any) {
+    const bool found = !text.empty() && any.find(text[0]) != std::string_view::npos;
+    if (found) text.remove_prefix(1);
+    return found;
+  };
+  skip("-");
+  if (!skip("0") && !digits()) return false;
+  if (skip(".") && !digits()) return false;
+  if (skip("eE")) {
+    skip("+-");
+    if (!digits()) return false;
+  }
+  return text.empty();
+}
+
+// RapidJSON refuses numbers beyond a double's range, and some within it (0e999, or 400 digits with a negative
+// exponent). The former are replaced by 1 or -1, and `overflowed` says which numbers of the text, counted from 0, have
+// to become infinity again; the latter are spelled shorter.
 struct Shrunk {
   std::string text;
   std::vector<std::size_t> overflowed;
 };
+
+void shrink_number(const std::string &number, std::size_t index, Shrunk &out) {
+  const double value = is_json_number(number) ? std::strtod(number.c_str(), nullptr) : 0;
+  if (std::isinf(value)) {
+    out.overflowed.push_back(index);
+    out.text += value < 0 ? "-1" : "1";
+  } else if (is_json_number(number) && (number.size() > 300 || number.find_first_of(".eE") != std::string::npos)) {
+    std::array<char, 32> shortest{};
+    out.text.append(shortest.data(), std::to_chars(shortest.data(), shortest.data() + shortest.size(), value).ptr);
+  } else {
+    out.text += number;
+  }
+}
 
 Shrunk without_overflow(std::string_view text) {
   Shrunk out;
@@ -183,17 +220,7 @@ Shrunk without_overflow(std::string_view text) {
       out.text += text.substr(start, i - start);
     } else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
       i = std::min(text.find_first_not_of("+-.eE0123456789", i), text.size());
-      const std::string number(text.substr(start, i - start));
-      char *end = nullptr;
-      const double value = std::strtod(number.c_str(), &end);
-      const bool whole = end == number.c_str() + number.size();
-      if (whole && std::isinf(value)) {
-        out.overflowed.push_back(numbers);
-        out.text += value < 0 ? "-1" : "1";
-      } else {
-        out.text += number;
-      }
-      ++numbers;
+      shrink_number(std::string(text.substr(start, i - start)), numbers++, out);
     } else {
       out.text += text[i++];
     }

@@ -31,6 +31,25 @@ TEST_CASE("a number beyond a double's range is infinity, not a parse error") {
   CHECK((*mixed)[4]["1e400"].GetDouble() == HUGE_VAL);
 }
 
+TEST_CASE("a number within a double's range is taken however it is spelled") {
+  CHECK(parse_json("0e999")->GetDouble() == 0);
+  CHECK(std::signbit(parse_json("-0.0e999")->GetDouble()));
+  CHECK(parse_json("1" + std::string(400, '0') + "e-100")->GetDouble() == 1e300);
+  CHECK(parse_json("1" + std::string(400, '0') + ".5e-399")->GetDouble() == 10);
+  CHECK(parse_json("17976931348623157" + std::string(292, '0'))->GetDouble() == 1.7976931348623157e308);
+  const auto beside = parse_json("[0e999, 9007199254740993, 1e999]");
+  REQUIRE(beside);
+  CHECK((*beside)[1].GetInt64() == 9007199254740993);
+  CHECK((*beside)[2].GetDouble() == HUGE_VAL);
+}
+
+TEST_CASE("beside a number beyond range, malformed numbers are still refused") {
+  for (const char *text : {"[1e999,01]", "[1e999,01e999]", "[1e999,1.e999]", "[1e999,1e]", "[1e999,-]", "[1e999,.5]"}) {
+    INFO(text);
+    CHECK(!parse_json(text));
+  }
+}
+
 TEST_CASE("negative zero stays negative zero, spelled as an integer or not") {
   CHECK(std::signbit(parse_json("-0")->GetDouble()));
   CHECK(std::signbit(parse_json("-1e-400")->GetDouble()));

@@ -2,6 +2,7 @@
 #include "runtime/rpc_client.h"
 
 #include "contracts/encoding.h"
+#include "contracts/event_subject.h"
 #include "contracts/json_write.h"
 #include "runtime/builtin_errors.h"
 #include "wire/names.h"
@@ -15,6 +16,13 @@ namespace {
 
 tl::unexpected<CallError> local(ErrorEnvelope envelope) {
   return tl::make_unexpected(CallError{std::move(envelope), true});
+}
+
+// A subject token that the input has no value for (06 §1.1): nothing is sent.
+tl::unexpected<CallError> missing_subject_value(const Error &error) {
+  auto envelope = validation_error({{error.where, "has no value, and the subject needs one"}});
+  envelope.context = JsonObjectText().text("key", error.where).str();
+  return local(std::move(envelope));
 }
 
 tl::unexpected<CallError> invalid_response(const RpcMethod &method, const Error &cause) {
@@ -81,9 +89,11 @@ tl::expected<SignedRequest, CallError> sign_request(const RpcMethod &method, std
   const auto value = parse_json(input, {.max_bytes = input.size()});
   if (!value) return local(validation_error({{"#", value.error().text()}}));
   if (!method.input.valid(*value)) return local(validation_error(method.input.check(*value)));
+  auto subject = expand_subject(method.subject, *value, SubjectMode::publish);
+  if (!subject) return missing_subject_value(subject.error());
 
   SignedRequest request;
-  request.subject = method.subject;
+  request.subject = std::move(*subject);
   request.payload = unambiguous_json(input, *value);
   const auto hash = sha256(as_bytes(request.payload));
   request.headers = {{wire::kSessionKey, key.text()},

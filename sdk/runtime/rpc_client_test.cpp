@@ -80,6 +80,28 @@ TEST_CASE("an input that breaks the schema or is no JSON is refused before it is
   }
 }
 
+TEST_CASE("a request to a templated subject goes to the concrete one, and is signed for it") {
+  const auto key = SessionKey::generate();
+  auto method = charge_method();
+  method.subject = "rpc.v1.Billing.{/cents}.Charge";
+  const auto request = sign_request(method, R"({"cents":7})", key, kNow, "r1");
+  REQUIRE(request);
+  CHECK(request->subject == "rpc.v1.Billing.7.Charge");
+  CHECK(verify_request_proof(key.text(), request->subject, sha256(as_bytes(request->payload)), kNow, "r1",
+                             header(request->headers, "proof")));
+}
+
+TEST_CASE("a subject token without a value is refused before anything is sent, by its pointer") {
+  auto method = charge_method();
+  method.subject = "rpc.v1.Billing.{/account/id}.Charge";
+  const auto request = sign_request(method, R"({"cents":7})", SessionKey::generate(), kNow, "r1");
+  REQUIRE_FALSE(request);
+  CHECK(request.error().local);
+  CHECK(request.error().envelope.type == "ValidationError");
+  CHECK(request.error().envelope.context == R"({"key":"/account/id"})");
+  CHECK(request.error().envelope.fields.find("\"path\":\"/account/id\"") != std::string::npos);
+}
+
 TEST_CASE("a success is the reply's text with members that the schema doesn't know") {
   CHECK(decode_reply(charge_method(), false, R"({"id":"x", "more":1})") == R"({"id":"x", "more":1})");
 }

@@ -15,9 +15,21 @@ namespace {
 
 using namespace trellis::auth;
 
-constexpr std::string_view kSeed = "_KqCXnMhEvr-ppt0IB2ZjvZ-D1UYotacu49TyEulwuM";
-constexpr std::string_view kDigest = "yC2XnNn78IaK3nt9mVcjWAd4t2p8zuT0X_ZqsNwU3VI";
 constexpr std::int64_t kNowTolerance = 5000; // README §1.3, <now>
+
+// Who connects with what: the file's fixtures, else what the README gives for files without any.
+struct Caller {
+  SessionKey key;
+  std::string digest;
+};
+
+Caller caller_of(const CaseContext &context) {
+  const JsonValue none(rapidjson::kObjectType);
+  const JsonValue &fixtures = context.fixtures ? *context.fixtures : none;
+  const auto seed = string_member(fixtures, "sessionSeed", "_KqCXnMhEvr-ppt0IB2ZjvZ-D1UYotacu49TyEulwuM");
+  const auto digest = string_member(fixtures, "contractDigest", "yC2XnNn78IaK3nt9mVcjWAd4t2p8zuT0X_ZqsNwU3VI");
+  return {required(SessionKey::from_seed(seed)), std::string(digest)};
+}
 
 // ---------------------------------------------------------------- the request
 
@@ -30,21 +42,20 @@ void set_member(JsonDocument &object, std::string_view name, JsonValue value) {
   object.AddMember(copied_text(name, object), value, object.GetAllocator());
 }
 
-std::string connect_token(const Input &request, std::int64_t now) {
-  const auto key = required(SessionKey::from_seed(kSeed));
+std::string connect_token(const Input &request, const Caller &caller, std::int64_t now) {
   const auto *offset = request.find("iatOffset");
   const double iat = static_cast<double>(now / 1000) + (offset ? offset->GetDouble() : 0);
-  const std::string digest = request.text_or("contractDigest", kDigest);
+  const std::string digest = request.text_or("contractDigest", caller.digest);
   const std::string domain = request.text_or("domain", "nats-connect");
   const std::string signed_digest = request.text_or("signedDigest", digest);
 
   JsonDocument token(rapidjson::kObjectType);
   set_member(token, "v", JsonValue(1));
-  set_member(token, "sessionKey", copied_text(key.text(), token));
+  set_member(token, "sessionKey", copied_text(caller.key.text(), token));
   set_member(token, "iat", JsonValue(iat));
   set_member(token, "contractDigest", copied_text(digest, token));
   const std::string signed_value = required(canonical_json(token["iat"])) + ":" + signed_digest;
-  set_member(token, "sig", copied_text(key.sign_domain(domain, signed_value), token));
+  set_member(token, "sig", copied_text(caller.key.sign_domain(domain, signed_value), token));
   if (const auto *patch = request.find("tokenPatch"))
     for (const auto &member : patch->GetObject())
       set_member(token, text_of(member.name), JsonValue(member.value, token.GetAllocator()));
@@ -52,8 +63,9 @@ std::string connect_token(const Input &request, std::int64_t now) {
 }
 
 // nats-server's claims with the case's changes.
-std::string nats_claims(const auth::testing::ServerSide &server, const Input &request, std::int64_t now) {
-  const std::string token = connect_token(request, now);
+std::string nats_claims(const auth::testing::ServerSide &server, const Input &request, const Caller &caller,
+                        std::int64_t now) {
+  const std::string token = connect_token(request, caller, now);
   auto nats = required_json(server.nats_claims(token));
   if (const auto *replaced = request.find("authToken")) {
     nats["connect_opts"].RemoveMember("auth_token");
@@ -202,12 +214,12 @@ struct Snapshot {
   std::vector<Activation> activations;
 };
 
-Snapshot snapshot_of(auth::testing::Domain &domain, const CalloutState &state, const Shown &shown) {
+Snapshot snapshot_of(auth::testing::Domain &domain, const CalloutState &state, const Caller &caller,
+                     const Shown &shown) {
   domain.settle();
   Snapshot snapshot;
-  const auto key = required(SessionKey::from_seed(kSeed));
   if (!state.unreadable_sessions)
-    if (const auto session = domain.session(key.text()))
+    if (const auto session = domain.session(caller.key.text()))
       snapshot.session = to_json(shown.session(*session).take()) + std::to_string(session->last_auth);
   (void)domain.db->read([&](Reader &db) {
     snapshot.offers = list_offers(db);
@@ -241,6 +253,7 @@ Output written_activations(const Snapshot &before, const Snapshot &after, const 
 
 JsonDocument run(const Input &input, const CaseContext &context) {
   const Input request(input.at("request"));
+  const Caller caller = caller_of(context);
   auth::testing::ServerSide server;
   const CalloutState state = read_callout_state(input.at("state"));
   auth::testing::Domain domain(state.known);
@@ -254,9 +267,9 @@ JsonDocument run(const Input &input, const CaseContext &context) {
   choose_values(*context.values, server, keys);
   Callout callout(domain.core, domain.connections, std::move(keys));
   const Shown shown(now);
-  const auto before = snapshot_of(domain, state, shown);
+  const auto before = snapshot_of(domain, state, caller, shown);
 
-  const std::string token = server.request_jwt(nats_claims(server, request, now), now / 1000);
+  const std::string token = server.request_jwt(nats_claims(server, request, caller, now), now / 1000);
   const bool plain = request.flag("plaintext"), no_header = request.flag("noXkeyHeader");
   if (const auto unread = request.unread(); !unread.empty()) throw std::runtime_error("unknown member " + unread[0]);
   const Bytes payload = plain ? Bytes(token.begin(), token.end()) : server.sealed(token, callout_xkey);
@@ -264,7 +277,7 @@ JsonDocument run(const Input &input, const CaseContext &context) {
   if (answer.silent) throw std::runtime_error("left unanswered: " + domain.log_lines.back());
   if (answer.payload.empty()) return Output().flag("emptyReply", true).take();
 
-  const auto after = snapshot_of(domain, state, shown);
+  const auto after = snapshot_of(domain, state, caller, shown);
   const auto response = required(decode_jwt(server.opened(answer.payload, callout_xkey)));
   const bool session_written = before.session != after.session;
   auto connections = connections_of(domain, server.user.public_text(), shown).take();
@@ -277,7 +290,7 @@ JsonDocument run(const Input &input, const CaseContext &context) {
     return out.text("denied", answer.denial).json("wrote", std::move(wrote.number("events", events.Size()))).take();
   }
   out.json("userJwt", user_jwt_of(response, context)).json("connections", connections).json("events", events);
-  const auto session = session_written ? domain.session(required(SessionKey::from_seed(kSeed)).text()) : std::nullopt;
+  const auto session = session_written ? domain.session(caller.key.text()) : std::nullopt;
   session ? out.json("sessionWritten", shown.session(*session)) : out.json("sessionWritten", JsonValue());
   out.json("offersRefreshed", refreshed_offers(before, after));
   return out.json("activationsWritten", written_activations(before, after, shown)).take();

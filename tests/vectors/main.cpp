@@ -1,5 +1,6 @@
-// vectors [FILE...]: runs the vector files in $TRELLIS_VECTORS (default: ../shared/vectors beside the project) and the
-// project's own conformance/, or only the files named. See suite.h for what is printed.
+// vectors [--complete] [FILE...]: runs the vector files in $TRELLIS_VECTORS (default: ../shared/vectors beside the
+// project), or only the files named. --complete: everything in the folder must run, as for the project's own
+// conformance/. See suite.h for what is printed.
 
 #include "http_cases.h"
 #include "suite.h"
@@ -11,9 +12,12 @@ int main(int argc, char **argv) {
   const std::filesystem::path source_root = TRELLIS_SOURCE_ROOT;
   const char *named = std::getenv("TRELLIS_VECTORS");
   const bool given = named && *named;
-  const Folders folders = {given ? std::filesystem::path(named) : source_root.parent_path() / "shared" / "vectors",
-                           source_root / "conformance"};
-  const std::vector<std::string> only(argv + 1, argv + argc);
+  Suite suite{given ? std::filesystem::path(named) : source_root.parent_path() / "shared" / "vectors"};
+  std::vector<std::string> only(argv + 1, argv + argc);
+  if (!only.empty() && only[0] == "--complete") {
+    suite.complete = true;
+    only.erase(only.begin());
+  }
 
   Registry registry;
   register_contracts(registry);
@@ -26,5 +30,5 @@ int main(int argc, char **argv) {
   register_http_config(registry);
   register_http_derivations(registry);
   register_http_flows(registry);
-  return run_folders(registry, folders, only, std::cout);
+  return run_suite(registry, suite, only, std::cout);
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <rapidjson/document.h>
 
 namespace trellis::vectors {
@@ -19,24 +18,22 @@ constexpr JsonLimits kFileLimits = {.max_bytes = std::size_t{256} << 20}; // vec
 struct VectorFile {
   std::string label; // as reports name it
   std::string stem;
-  std::string topic; // of the registry; empty = the content decides
+  std::string topic; // of the registry
   fs::path path;
 };
 
 class Report {
 public:
-  explicit Report(std::ostream &out) : out_(out) {}
+  Report(std::ostream &out, bool complete) : out_(out), complete_(complete) {}
 
   void add(const std::string &label, std::string_view name, const Outcome &outcome) {
-    if (outcome.verdict == Verdict::passed) {
-      ++passed_;
-      return;
-    }
     const std::string where = label + ": " + std::string(name) + ": ";
-    if (outcome.verdict == Verdict::not_yet) return line(where + "not yet: " + outcome.why);
-    const bool skipped = outcome.verdict == Verdict::skipped;
-    ++(skipped ? skipped_ : failed_);
-    line(where + (skipped ? "skipped: " : "") + outcome.why);
+    switch (outcome.verdict) {
+    case Verdict::passed: ++passed_; return;
+    case Verdict::failed: ++failed_; return line(where + outcome.why);
+    case Verdict::skipped: ++(complete_ ? failed_ : skipped_); return line(where + "skipped: " + outcome.why);
+    case Verdict::not_yet: failed_ += complete_ ? 1 : 0; return line(where + "not yet: " + outcome.why);
+    }
   }
 
   void fail_file(const std::string &label, const std::string &why) { add(label, "file", {Verdict::failed, why}); }
@@ -45,7 +42,9 @@ public:
 
   // A file or kind whose procedures don't exist yet: named once, not counted.
   void postpone(const std::string &name) {
-    if (std::find(not_yet_.begin(), not_yet_.end(), name) == not_yet_.end()) not_yet_.push_back(name);
+    if (std::find(not_yet_.begin(), not_yet_.end(), name) != not_yet_.end()) return;
+    not_yet_.push_back(name);
+    failed_ += complete_ ? 1 : 0;
   }
 
   void finish() {
@@ -65,6 +64,7 @@ private:
   }
 
   std::ostream &out_;
+  const bool complete_;
   std::vector<std::string> not_yet_;
   std::size_t passed_ = 0;
   std::size_t failed_ = 0;
@@ -86,19 +86,17 @@ bool is_folder(const fs::path &path) {
   return fs::is_directory(path, error);
 }
 
-std::vector<VectorFile> files_of(const Folders &folders) {
+std::vector<VectorFile> files_of(const fs::path &folder) {
   std::vector<VectorFile> out;
-  const auto add = [&](const fs::path &folder, const std::string &prefix, std::optional<std::string> topic) {
-    for (const auto &path : json_files(folder)) {
-      const auto stem = path.stem().string();
-      out.push_back({prefix + stem, stem, topic.value_or(stem), path});
-    }
-  };
+  for (const auto &path : json_files(folder)) {
+    const auto stem = path.stem().string();
+    out.push_back({stem, stem, stem, path});
+  }
   const std::string schema(kSchemaTopic);
-  add(folders.vectors, "", std::nullopt);
-  add(folders.vectors / schema, schema + "/", schema);
-  add(folders.conformance, "conformance/", "");
-  add(folders.conformance / schema, "conformance/" + schema + "/", schema);
+  for (const auto &path : json_files(folder / schema)) {
+    const auto stem = path.stem().string();
+    out.push_back({schema + "/" + stem, stem, schema, path});
+  }
   return out;
 }
 
@@ -114,8 +112,7 @@ Result<JsonDocument> read(const fs::path &path) {
   return parse_json(text, kFileLimits);
 }
 
-void run_cases(const Kinds &kinds, const VectorFile &file, const std::string &topic, const JsonValue &content,
-               Report &report) {
+void run_cases(const Kinds &kinds, const VectorFile &file, const JsonValue &content, Report &report) {
   const auto *cases = find_member(content, "cases");
   if (!cases || !cases->IsArray()) return report.fail_file(file.label, "/cases: not an array of cases");
   for (const auto &entry : content.GetObject()) {
@@ -132,7 +129,7 @@ void run_cases(const Kinds &kinds, const VectorFile &file, const std::string &to
       continue;
     }
     report.add(file.label, string_member(vector_case, "name", numbered),
-               run_case(kinds, topic, vector_case, find_member(content, "fixtures")));
+               run_case(kinds, file.topic, vector_case, find_member(content, "fixtures")));
   }
 }
 
@@ -173,18 +170,13 @@ void run_schema_group(const Kinds &kinds, const VectorFile &file, const JsonValu
 
 // False when no procedures are registered for the file's topic.
 bool run_file(const Registry &registry, const VectorFile &file, Report &report) {
-  if (!file.topic.empty() && !registry.contains(file.topic)) return false;
+  const auto kinds = registry.find(file.topic);
+  if (kinds == registry.end()) return false;
   const auto content = read(file.path);
   if (!content) {
     report.fail_file(file.label, content.error().text());
-    return true;
-  }
-  auto topic = file.topic;
-  if (topic.empty()) topic = content->IsArray() ? std::string(kSchemaTopic) : file.stem;
-  const auto kinds = registry.find(topic);
-  if (kinds == registry.end()) return false;
-  if (topic != kSchemaTopic) {
-    run_cases(kinds->second, file, topic, *content, report);
+  } else if (file.topic != kSchemaTopic) {
+    run_cases(kinds->second, file, *content, report);
   } else if (content->IsArray()) {
     for (const auto &group : content->GetArray())
       run_schema_group(kinds->second, file, group, report);
@@ -213,26 +205,26 @@ std::string meaningless(const std::vector<std::string> &only, const std::vector<
 
 } // namespace
 
-ExitStatus run_folders(const Registry &registry, const Folders &folders, const std::vector<std::string> &only,
-                       std::ostream &out) {
-  const bool have_vectors = is_folder(folders.vectors);
-  if (!have_vectors)
-    out << "vectors: skipped, because the folder " << folders.vectors << " isn't there (TRELLIS_VECTORS names it)\n";
-  const auto files = files_of(folders);
-  const auto unknown = have_vectors ? meaningless(only, files, registry) : std::string{};
-  if (!unknown.empty()) {
+ExitStatus run_suite(const Registry &registry, const Suite &suite, const std::vector<std::string> &only,
+                     std::ostream &out) {
+  if (!is_folder(suite.folder)) {
+    out << "vectors: " << (suite.complete ? "failed" : "skipped") << ", because the folder " << suite.folder
+        << " isn't there (TRELLIS_VECTORS names it)\n";
+    return suite.complete ? kSomeFailed : kNoVectors;
+  }
+  const auto files = files_of(suite.folder);
+  if (const auto unknown = meaningless(only, files, registry); !unknown.empty()) {
     out << "vectors: no file is called " << unknown << '\n';
     return kUsage;
   }
-  Report report(out);
+  Report report(out, suite.complete);
   for (const auto &file : files) {
     const auto match = [&](const std::string &name) { return called(file, name); };
     if (!only.empty() && std::none_of(only.begin(), only.end(), match)) continue;
     if (!run_file(registry, file, report)) report.postpone(not_yet_name(file));
   }
   report.finish();
-  if (report.any_failed()) return kSomeFailed;
-  return have_vectors ? kAllPassed : kNoVectors;
+  return report.any_failed() ? kSomeFailed : kAllPassed;
 }
 
 } // namespace trellis::vectors

@@ -31,7 +31,7 @@ public:
     fs::create_directories((path_ / name).parent_path());
     std::ofstream(path_ / name) << text;
   }
-  Folders folders() const { return {path_ / "vectors", path_ / "conformance"}; }
+  Suite suite(bool complete) const { return {path_ / "vectors", complete}; }
 
 private:
   fs::path path_;
@@ -49,6 +49,8 @@ Registry toys() {
   registry["numbers"]["even"] = {[](const Input &input, const CaseContext &) {
     return member("even", static_cast<long>(input.number("n")) % 2 == 0);
   }};
+  registry["numbers"]["pi"] = {
+      [](const Input &, const CaseContext &) -> JsonDocument { throw Skipped("no circle here"); }};
   registry["json-schema"]["json-schema"] = {[](const Input &input, const CaseContext &) {
     input.at("data");
     return member("valid", input.at("schema").IsTrue());
@@ -68,9 +70,9 @@ struct Ran {
   std::string output;
 };
 
-Ran run(const Folder &folder, const std::vector<std::string> &only = {}) {
+Ran run(const Folder &folder, const std::vector<std::string> &only = {}, bool complete = false) {
   std::ostringstream out;
-  const auto status = run_folders(toys(), folder.folders(), only, out);
+  const auto status = run_suite(toys(), folder.suite(complete), only, out);
   return {status, out.str()};
 }
 
@@ -100,17 +102,6 @@ TEST_CASE("schema files run through the pseudo kind") {
   CHECK(ran.status == kSomeFailed);
   CHECK(ran.output == "json-schema/boolean: true: refuses: /expected/valid: expected false, got true\n"
                       "vectors: 1 passed, 1 failed, 0 skipped\n");
-}
-
-TEST_CASE("the project's own files run too, in either format") {
-  const Folder folder;
-  folder.write("vectors/numbers.json", kGood);
-  folder.write("conformance/numbers.json", kBad);
-  folder.write("conformance/schemas.json", kSchemas);
-  const auto ran = run(folder);
-  CHECK(ran.output == "conformance/numbers: two: /expected/even: expected false, got true\n"
-                      "conformance/schemas: true: refuses: /expected/valid: expected false, got true\n"
-                      "vectors: 2 passed, 2 failed, 0 skipped\n");
 }
 
 TEST_CASE("files without procedures are named once and not counted") {
@@ -148,10 +139,27 @@ TEST_CASE("a missing folder is a skipped test that says so") {
   CHECK(ran.output.find("isn't there") != std::string::npos);
 }
 
-TEST_CASE("without the folder the project's own files still run and may fail") {
+TEST_CASE("in a complete suite whatever doesn't run is a failure") {
+  const Folder missing;
+  CHECK(run(missing, {}, true).status == kSomeFailed);
+
   const Folder folder;
-  folder.write("conformance/numbers.json", kBad);
-  CHECK(run(folder).status == kSomeFailed);
+  folder.write("vectors/numbers.json", kGood);
+  CHECK(run(folder, {}, true).status == kAllPassed);
+  folder.write("vectors/kv-wire.json", kGood);
+  const auto ran = run(folder, {}, true);
+  CHECK(ran.status == kSomeFailed);
+  CHECK(ran.output == "not yet (no procedures registered): kv-wire\n"
+                      "vectors: 1 passed, 1 failed, 0 skipped\n");
+}
+
+TEST_CASE("a case that this machine can't run is skipped, and fails a complete suite") {
+  const Folder folder;
+  folder.write("vectors/numbers.json", R"({"cases":[{"name":"pi","kind":"pi","input":{},"expected":{}}]})");
+  CHECK(run(folder).status == kAllPassed);
+  CHECK(run(folder).output == "numbers: pi: skipped: no circle here\nvectors: 0 passed, 0 failed, 1 skipped\n");
+  CHECK(run(folder, {}, true).output ==
+        "numbers: pi: skipped: no circle here\nvectors: 0 passed, 1 failed, 0 skipped\n");
 }
 
 TEST_CASE("malformed files fail and don't crash") {
