@@ -7,6 +7,8 @@
 namespace trellis::auth {
 namespace {
 
+constexpr char kConsumerExists[] = "jetstream_10148"; // with another configuration
+
 std::string on_stream(const std::string &label, const std::string &stream) {
   return label + ", stream " + stream;
 }
@@ -46,13 +48,6 @@ const JsonValue *config_of(const JsonValue &info) {
 void set_number(JsonDocument &object, const char *name, std::int64_t number) {
   object.RemoveMember(name);
   object.AddMember(rapidjson::StringRef(name), number, object.GetAllocator());
-}
-
-// 02 §7.6: a probed number only raises.
-void keep_redundancy(JsonDocument &wanted, const JsonValue &current, const Replicas &replicas) {
-  const JsonValue *copies = find_member(current, "num_replicas");
-  if (!replicas.configured && copies && copies->IsInt64() && copies->GetInt64() > replicas.count)
-    set_number(wanted, "num_replicas", copies->GetInt64());
 }
 
 // "$O.name." of "$O.name.C.>"
@@ -111,7 +106,7 @@ Result<void> ResourceObjects::change_stream(const std::string &where, const Stre
   if (!current || !config) return no_configuration(where);
   if (scope == Scope::own)
     if (auto checked = check_subjects(where, *current, *config); !checked) return checked;
-  keep_redundancy(*config, *current, replicas_);
+  set_number(*config, "num_replicas", kept_replicas(*current, replicas_.count, replicas_.configured));
   if (scope == Scope::own && stream_differences(*current, *config, bucket_members()).empty()) return {};
   const auto differences = stream_differences(*current, *config);
   if (differences.empty()) return {};
@@ -135,9 +130,17 @@ Result<void> ResourceObjects::ensure_consumer(const std::string &label, const Co
   return refused_at(where, error, lacks_events ? "the stream that the control plane makes when it starts" : "");
 }
 
+// Not JetStream::create_consumer, which changes an existing one without a word.
+Result<JsonDocument> ResourceObjects::put_consumer(const ConsumerConfig &wanted, const char *action,
+                                                   std::string_view config) {
+  return jetstream_.api(
+      "CONSUMER.DURABLE.CREATE." + wanted.stream + "." + wanted.name,
+      JsonObjectText().text("stream_name", wanted.stream).json("config", config).text("action", action).str());
+}
+
 Result<void> ResourceObjects::create_consumer(const std::string &where, const ConsumerConfig &wanted,
                                               const JsonValue &config) {
-  const auto made = jetstream_.create_consumer(wanted.stream, wanted.config, "create");
+  const auto made = put_consumer(wanted, "create", wanted.config);
   if (made || !is_refusal(made.error())) created_.push_back({wanted.stream, wanted.name});
   if (made) {
     const JsonValue *current = config_of(*made);
@@ -146,7 +149,7 @@ Result<void> ResourceObjects::create_consumer(const std::string &where, const Co
     return drift.empty() ? Result<void>()
                          : fail("resource_conflict", where, "was made otherwise: " + differences_text(drift));
   }
-  if (made.error().code != jetstream_error::kConsumerExists) return refused_at(where, made.error());
+  if (made.error().code != kConsumerExists) return refused_at(where, made.error());
   const auto info = jetstream_.consumer_info(wanted.stream, wanted.name); // somebody was faster
   if (!info) return refused_at(where, info.error());
   const JsonValue *current = config_of(*info);
@@ -157,7 +160,7 @@ Result<void> ResourceObjects::change_consumer(const std::string &where, const Co
                                               const JsonValue &current, const JsonValue &config) {
   const auto differences = consumer_differences(current, config);
   if (differences.empty()) return {};
-  const auto updated = jetstream_.create_consumer(wanted.stream, overlaid_consumer(current, config), "update");
+  const auto updated = put_consumer(wanted, "update", overlaid_consumer(current, config));
   if (!updated) return cannot_change(where, updated.error(), differences);
   const auto read_back = jetstream_.consumer_info(wanted.stream, wanted.name);
   if (!read_back) return refused_at(where, read_back.error());

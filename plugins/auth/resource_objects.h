@@ -37,6 +37,8 @@ private:
   Result<void> create_stream(const std::string &where, const StreamConfig &wanted, Scope scope);
   Result<void> change_stream(const std::string &where, const StreamConfig &wanted, const JsonDocument &info,
                              Scope scope);
+  // `action` "create" leaves an existing one alone, "update" makes none.
+  Result<JsonDocument> put_consumer(const ConsumerConfig &wanted, const char *action, std::string_view config);
   Result<void> create_consumer(const std::string &where, const ConsumerConfig &wanted, const JsonValue &config);
   Result<void> change_consumer(const std::string &where, const ConsumerConfig &wanted, const JsonValue &current,
                                const JsonValue &config);

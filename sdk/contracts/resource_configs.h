@@ -54,6 +54,10 @@ const std::vector<std::string_view> &bucket_members();
 // Of a consumer, by 02 §7.3's table: filters as a set, ack_wait against the first backoff entry.
 std::vector<ConfigDifference> consumer_differences(const JsonValue &current, const JsonValue &wanted);
 
+// num_replicas of a stream that exists: a probed number never lowers it, a configured one is applied as it is (02
+// §7.6).
+std::int64_t kept_replicas(const JsonValue &current, int replicas, bool configured);
+
 // `current` with the members of `wanted`: the configuration of an update. The consumer's form replaces its filter and
 // backoff as a whole.
 std::string overlaid_stream(const JsonValue &current, const JsonValue &wanted);

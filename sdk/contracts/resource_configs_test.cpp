@@ -125,6 +125,13 @@ TEST_CASE("Each member of a consumer's table is compared") {
   CHECK(consumer_diff(kept(R"("backoff":[5000000000])")).starts_with("backoff is [5000000000]"));
 }
 
+TEST_CASE("A probed number of replicas only raises, a configured one is applied") {
+  CHECK(kept_replicas(json(R"({"num_replicas":3})"), 1, false) == 3);
+  CHECK(kept_replicas(json(R"({"num_replicas":1})"), 3, false) == 3);
+  CHECK(kept_replicas(json(R"({"num_replicas":3})"), 1, true) == 1);
+  CHECK(kept_replicas(json("{}"), 1, false) == 1);
+}
+
 TEST_CASE("An update keeps what the table doesn't list") {
   CHECK(overlaid_stream(json(R"({"max_age":1,"placement":{"cluster":"c"}})"), json(R"({"max_age":2})")) ==
         R"({"placement":{"cluster":"c"},"max_age":2})");

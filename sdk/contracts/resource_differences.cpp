@@ -116,6 +116,12 @@ Differences consumer_differences(const JsonValue &current, const JsonValue &want
   return out;
 }
 
+std::int64_t kept_replicas(const JsonValue &current, int replicas, bool configured) {
+  const JsonValue *copies = find_member(current, "num_replicas");
+  const std::int64_t existing = copies && copies->IsInt64() ? copies->GetInt64() : 0;
+  return configured ? replicas : std::max<std::int64_t>(existing, replicas);
+}
+
 std::string overlaid_stream(const JsonValue &current, const JsonValue &wanted) {
   return overlaid(current, wanted, {});
 }

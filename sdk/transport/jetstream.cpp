@@ -89,16 +89,13 @@ Result<JsonDocument> JetStream::consumer_info(std::string_view stream, std::stri
   return about(consumer, "CONSUMER.INFO." + std::string(stream) + "." + std::string(consumer));
 }
 
-Result<JsonDocument> JetStream::create_consumer(std::string_view stream, std::string_view config,
-                                                std::string_view action) {
+Result<JsonDocument> JetStream::create_consumer(std::string_view stream, std::string_view config) {
   if (!is_token(stream)) return bad_name(stream);
   const auto parsed = parse_json(config);
   const std::string name(parsed ? string_member(*parsed, "durable_name") : std::string_view());
   if (!is_token(name)) return bad_name(name);
-  JsonObjectText body;
-  body.text("stream_name", stream).json("config", config);
-  if (!action.empty()) body.text("action", action);
-  return about(name, "CONSUMER.DURABLE.CREATE." + std::string(stream) + "." + name, body.str());
+  const std::string body = JsonObjectText().text("stream_name", stream).json("config", config).str();
+  return about(name, "CONSUMER.DURABLE.CREATE." + std::string(stream) + "." + name, body);
 }
 
 Result<void> JetStream::delete_consumer(std::string_view stream, std::string_view consumer) {

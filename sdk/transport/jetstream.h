@@ -24,7 +24,6 @@ namespace jetstream_error {
 inline constexpr char kStreamNotFound[] = "jetstream_10059";
 inline constexpr char kStreamExists[] = "jetstream_10058"; // with another configuration
 inline constexpr char kConsumerNotFound[] = "jetstream_10014";
-inline constexpr char kConsumerExists[] = "jetstream_10148"; // with another configuration, for action "create"
 inline constexpr char kMessageNotFound[] = "jetstream_10037";
 inline constexpr char kWrongLastSequence[] = "jetstream_10071";
 inline constexpr char kWrongLastSequenceConstant[] = "jetstream_10164"; // the same, from newer servers
@@ -65,8 +64,7 @@ public:
   Result<void> delete_stream(std::string_view stream);
   // Durable or named consumers.
   Result<JsonDocument> consumer_info(std::string_view stream, std::string_view consumer);
-  // CONSUMER.DURABLE.CREATE. `action`: "create" leaves an existing one alone, "update" makes none, "" does what fits.
-  Result<JsonDocument> create_consumer(std::string_view stream, std::string_view config, std::string_view action = {});
+  Result<JsonDocument> create_consumer(std::string_view stream, std::string_view config); // CONSUMER.DURABLE.CREATE
   Result<void> delete_consumer(std::string_view stream, std::string_view consumer);
 
   // Waits for the stream's acknowledgement: once it returns, the message is stored.
