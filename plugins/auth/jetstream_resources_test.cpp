@@ -233,6 +233,16 @@ TEST_CASE("two queues that are new together report the first one's namespace fro
   CHECK(f.name("jobs", "publishPrefix", "c").starts_with("trellis.jobs." + first + ".tr_jq_"));
 }
 
+TEST_CASE("queues that are made at once share neither consumer nor namespace, though ends of names are cut") {
+  ResourcesFixture f;
+  f.provisioned({queue("a")});
+  std::vector<ResourceNeed> many;
+  for (const char *alias : {"a", "b", "c", "d", "e", "f"})
+    many.push_back(queue(alias));
+  f.provisioned(many);
+  CHECK(f.consumers("JOBS_WORK").size() == many.size());
+}
+
 TEST_CASE("a service with a bucket gets it in its binding, and loses neither when it comes again") {
   ResourcesFixture f;
   testing::ControlPlane plane(f.transport.get());

@@ -55,7 +55,8 @@ std::string binding_json(const ResourceBinding &binding); // 02 §7.4, as it is 
 
 std::string resource_label(std::string_view kind, std::string_view alias); // kv "cache": how errors call it
 
-// A new ULID, in either case.
+// A new ULID with fresh random bits, in either case. Ends of tokens are cut, so those of a counter won't do: two queues
+// would share a consumer.
 using NewToken = std::function<std::string()>;
 
 // Names that exist already: `own` is the need's stored binding (JSON), "" without one; names in it are reused as they
