@@ -155,6 +155,15 @@ TEST_CASE("a change that JetStream refuses names the consumer and what differs")
   CHECK(f.consumers("trellis").size() == 1);
 }
 
+TEST_CASE("a group whose filters overlap is refused with the server's words") {
+  ResourcesFixture f;
+  f.make_event_stream();
+  const std::string error = f.refused({group("g", R"(["events.v1.A","events.v1.*"])")});
+  says(error, R"(event-consumer "g", stream trellis, consumer tr_cons_)");
+  says(error, "overlap");
+  CHECK(f.consumers("trellis").empty());
+}
+
 TEST_CASE("a queue with more backoff entries than deliveries is refused with the server's words") {
   ResourcesFixture f;
   const std::string error = f.refused({queue("bad", R"("maxDeliver":2,"backoffMs":[1,2,3])")});

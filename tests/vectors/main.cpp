@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
   register_auth_callout(registry);
   register_replicas(registry);
   register_provision(registry);
+  register_resource_configs(registry);
   register_authority_flow(registry);
   register_http_config(registry);
   register_http_derivations(registry);
