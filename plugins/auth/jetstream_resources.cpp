@@ -1,10 +1,11 @@
 #include "jetstream_resources.h"
+#include "contracts/authority_json.h"
 #include "contracts/json.h"
 #include "contracts/json_write.h"
-#include "transport/kv.h"
+#include "contracts/resource_configs.h"
+#include "resource_objects.h"
 #include "wire/ulid.h"
 #include <algorithm>
-#include <limits>
 #include <rapidjson/document.h>
 
 namespace trellis::auth {
@@ -12,143 +13,90 @@ namespace {
 
 constexpr char kJobsContract[] = "trellis.jobs@v1";
 
-std::string named(std::string_view kind, std::string_view alias) {
-  return std::string(kind) + " \"" + std::string(alias) + "\"";
+using JobsStreams = std::function<Result<void>(ResourceObjects &, const std::string &label)>;
+
+const StoredBinding *find_binding(const std::vector<StoredBinding> &bindings, const ResourceNeed &need) {
+  const auto found = std::ranges::find_if(bindings, [&](const StoredBinding &binding) {
+    return binding.kind == resource_kind_name(need.kind) && binding.alias == need.alias;
+  });
+  return found == bindings.end() ? nullptr : &*found;
 }
 
-tl::unexpected<Error> not_provisioned(std::string what) {
-  return fail("resource_not_provisioned", what, "resource " + what + " is not provisioned by this version");
+PhysicalName physical_name(const StoredBinding &binding) {
+  const auto kind = resource_kind_of(binding.kind);
+  const auto document = parse_json(binding.binding);
+  return kind && document ? trellis::physical_name(*kind, *document) : PhysicalName{};
 }
 
-// 02 §7.3: definitions come from plans, which were derived from a manifest of any numbers.
-Result<std::int64_t> whole_number(const JsonValue &definition, const std::string &where, const char *name,
-                                  std::int64_t otherwise) {
-  const JsonValue *value = find_member(definition, name);
-  if (!value) return otherwise;
-  const double number = value->IsNumber() ? value->GetDouble() : -1;
-  if (!(number >= 0 && number <= 9e12) || number != static_cast<double>(static_cast<std::int64_t>(number)))
-    return fail("resource_definition", where + "." + name, "is " + to_json(*value),
-                "a whole number that isn't negative");
-  return static_cast<std::int64_t>(number);
+std::string label_of(const ResourceNeed &need) {
+  return resource_label(resource_kind_name(need.kind), need.alias);
 }
 
-struct Bucket {
-  std::string name;
-  std::int64_t history = 1, ttl_ms = 0, max_value_bytes = -1; // -1: not declared
-  std::string binding_json() const {
-    JsonObjectText out;
-    out.text("bucket", name).number("history", history).number("ttlMs", ttl_ms);
-    if (max_value_bytes >= 0) out.number("maxValueBytes", max_value_bytes);
-    return out.str();
-  }
-};
-
-Result<Bucket> bucket_of(const ResourceNeed &need, const StoredBinding *stored) {
-  const std::string where = named("kv", need.alias);
-  const auto definition = parse_json(need.definition.empty() ? "{}" : need.definition);
-  if (!definition) return fail("resource_definition", where, "has a definition that is no JSON");
-  const auto history = whole_number(*definition, where, "history", 1);
-  const auto ttl = whole_number(*definition, where, "ttlMs", 0);
-  const auto size = whole_number(*definition, where, "maxValueBytes", -1);
-  for (const auto *number : {&history, &ttl, &size})
-    if (!*number) return tl::make_unexpected(number->error());
-  Bucket bucket{{}, *history, *ttl, *size};
-  if (stored)
-    if (const auto binding = parse_json(stored->binding)) bucket.name = string_member(*binding, "bucket");
-  if (bucket.name.empty()) {
-    bucket.name = "tr_kv_" + new_ulid();
-    std::ranges::transform(bucket.name, bucket.name.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  }
-  return bucket;
-}
-
-std::int64_t number_member(const JsonValue &object, const char *name) {
-  const JsonValue *value = find_member(object, name);
-  return value && value->IsInt64() ? value->GetInt64() : 0;
-}
-
-void set_number(JsonDocument &object, const char *name, std::int64_t number) {
-  object.RemoveMember(name);
-  object.AddMember(rapidjson::StringRef(name), number, object.GetAllocator());
-}
-
-// One run: knows what it created, so that it can take that back.
 class Run {
 public:
-  Run(Transport &trellis, Replicas replicas, const ProvisionRequest &request)
-      : jetstream_(trellis), replicas_(replicas), request_(request) {}
+  Run(ResourceObjects &objects, int replicas, const ProvisionRequest &request, JobsStreams jobs_streams)
+      : objects_(objects), replicas_(replicas), request_(request), jobs_streams_(std::move(jobs_streams)) {}
 
   Result<std::vector<StoredBinding>> run() {
-    auto bindings = make_all();
-    if (bindings)
-      if (auto removed = remove_gone(); !removed) bindings = tl::make_unexpected(removed.error());
-    if (!bindings) undo();
-    return bindings;
+    for (auto step : {&Run::bind_all, &Run::reserve_names, &Run::make_all, &Run::remove_gone})
+      if (auto done = (this->*step)(); !done) return tl::make_unexpected(done.error());
+    return std::move(stored_);
   }
 
 private:
-  const StoredBinding *stored(std::string_view kind, std::string_view alias) const {
-    const auto found = std::ranges::find_if(
-        request_.stored, [&](const StoredBinding &binding) { return binding.kind == kind && binding.alias == alias; });
-    return found == request_.stored.end() ? nullptr : &*found;
-  }
-
-  Result<std::vector<StoredBinding>> make_all() {
-    std::vector<StoredBinding> bindings;
+  Result<void> bind_all() {
+    const std::string jobs_namespace = trellis::jobs_namespace(binding_refs(request_.stored));
     for (const ResourceNeed &need : request_.desired) {
-      const StoredBinding *before = stored(resource_kind_name(need.kind), need.alias);
-      const auto bucket = bucket_of(need, before);
-      if (!bucket) return tl::make_unexpected(bucket.error());
-      if (auto made = make(*bucket); !made) return tl::make_unexpected(made.error());
-      bindings.push_back({std::string(resource_kind_name(need.kind)), need.alias, bucket->binding_json(),
-                          before ? before->created_at : request_.now, request_.now});
+      const StoredBinding *before = find_binding(request_.stored, need);
+      const StoredBinding *own = before ? before : find_binding(request_.reserved, need);
+      auto bound =
+          bind_resource(need, {own ? std::string_view(own->binding) : std::string_view(), jobs_namespace}, new_secret_ulid);
+      if (!bound) return tl::make_unexpected(bound.error());
+      stored_.push_back({std::string(resource_kind_name(need.kind)), need.alias, binding_json(*bound),
+                         before ? before->created_at : request_.now, request_.now});
+      if (!own || physical_name(*own).stream.empty()) new_names_.push_back(stored_.back());
+      bound_.push_back(std::move(*bound));
     }
-    return bindings;
-  }
-
-  std::string stream_config(const Bucket &bucket) const {
-    KvConfig config;
-    config.bucket = bucket.name;
-    config.history = static_cast<int>(std::min<std::int64_t>(bucket.history, std::numeric_limits<int>::max()));
-    config.ttl = std::chrono::milliseconds(bucket.ttl_ms);
-    config.max_value_bytes = bucket.max_value_bytes;
-    config.replicas = replicas_.count;
-    return kv_stream_config(config);
-  }
-
-  Result<void> make(const Bucket &bucket) {
-    const std::string stream = "KV_" + bucket.name;
-    const auto info = jetstream_.stream_info(stream);
-    if (info) return change(stream, *info, stream_config(bucket));
-    if (info.error().code != jetstream_error::kStreamNotFound) return tl::make_unexpected(info.error());
-    const auto made = jetstream_.create_stream(stream, stream_config(bucket));
-    // Without an answer it may have been created all the same; one that somebody else made meanwhile is theirs.
-    if (made || made.error().code != jetstream_error::kStreamExists) created_.push_back(stream);
-    if (!made) return tl::make_unexpected(made.error());
     return {};
   }
 
-  Result<void> change(const std::string &stream, const JsonDocument &info, const std::string &wanted_text) {
-    const JsonValue *current = find_member(info, "config");
-    auto wanted = parse_json(wanted_text);
-    if (!current || !current->IsObject() || !wanted)
-      return fail(jetstream_error::kInvalid, stream, "the stream's description has no configuration");
-    const std::int64_t copies = number_member(*current, "num_replicas");
-    if (!replicas_.configured && copies > number_member(*wanted, "num_replicas"))
-      set_number(*wanted, "num_replicas", copies);
-    const bool same = std::ranges::all_of(
-        std::initializer_list<const char *>{"max_msgs_per_subject", "max_age", "max_msg_size", "max_bytes",
-                                            "num_replicas"},
-        [&](const char *name) { return number_member(*current, name) == number_member(*wanted, name); });
-    if (same) return {};
-    JsonObjectText config; // the current one overlaid by 02 §7.3's table
-    for (const auto &member : current->GetObject())
-      if (!find_member(*wanted, text_of(member.name))) config.json(text_of(member.name), to_json(member.value));
-    for (const auto &member : wanted->GetObject())
-      config.json(text_of(member.name), to_json(member.value));
-    if (const auto updated = jetstream_.update_stream(stream, config.str()); !updated)
-      return tl::make_unexpected(updated.error());
+  Result<void> reserve_names() {
+    return new_names_.empty() || !request_.reserve ? Result<void>() : request_.reserve(new_names_);
+  }
+
+  Result<void> make_all() {
+    for (std::size_t i = 0; i < bound_.size(); ++i)
+      if (auto made = make(label_of(request_.desired[i]), bound_[i]); !made) return made;
+    const bool runs_jobs = std::ranges::find(request_.owned_ids, kJobsContract) != request_.owned_ids.end();
+    return runs_jobs ? make_jobs_streams(kJobsContract) : Result<void>();
+  }
+
+  Result<void> make(const std::string &label, const ResourceBinding &binding) {
+    if (const auto *kv = std::get_if<KvBinding>(&binding))
+      return objects_.ensure_bucket(label, kv_stream(*kv, replicas_));
+    if (const auto *store = std::get_if<StoreBinding>(&binding))
+      return objects_.ensure_bucket(label, store_stream(*store, replicas_));
+    if (const auto *consumer = std::get_if<EventConsumerBinding>(&binding))
+      return objects_.ensure_consumer(label, event_consumer(*consumer));
+    if (auto made = make_jobs_streams(label); !made) return made;
+    return objects_.ensure_consumer(label, queue_consumer(std::get<JobsBinding>(binding)));
+  }
+
+  // Once a run, with the first resource that needs them.
+  Result<void> make_jobs_streams(const std::string &label) {
+    if (has_jobs_streams_) return {};
+    has_jobs_streams_ = true;
+    return jobs_streams_(objects_, label);
+  }
+
+  Result<void> remove_gone() {
+    for (const auto *names : {&request_.stored, &request_.reserved})
+      for (const StoredBinding &binding : *names) {
+        if (is_desired(binding)) continue;
+        if (auto removed = objects_.remove(resource_label(binding.kind, binding.alias), physical_name(binding));
+            !removed)
+          return removed;
+      }
     return {};
   }
 
@@ -158,39 +106,19 @@ private:
     });
   }
 
-  Result<void> remove_gone() {
-    for (const StoredBinding &binding : request_.stored) {
-      if (is_desired(binding)) continue;
-      const auto document = parse_json(binding.binding);
-      const std::string bucket(document ? string_member(*document, "bucket") : "");
-      if (bucket.empty()) continue;
-      const auto removed = jetstream_.delete_stream("KV_" + bucket);
-      if (!removed && removed.error().code != jetstream_error::kStreamNotFound)
-        return tl::make_unexpected(removed.error());
-    }
-    return {};
-  }
-
-  void undo() {
-    for (const std::string &stream : created_)
-      (void)jetstream_.delete_stream(stream); // what can't be deleted now can't be helped: the run's error says why
-  }
-
-  JetStream jetstream_;
-  Replicas replicas_;
+  ResourceObjects &objects_;
+  int replicas_;
   const ProvisionRequest &request_;
-  std::vector<std::string> created_;
+  JobsStreams jobs_streams_;
+  bool has_jobs_streams_ = false;
+  std::vector<ResourceBinding> bound_;   // of request_.desired, in its order
+  std::vector<StoredBinding> stored_;    // the same, as they will be stored
+  std::vector<StoredBinding> new_names_; // those of them with names that no run before knew
 };
 
-// Before anything is touched.
-Result<void> check_supported(const ProvisionRequest &request) {
-  for (const ResourceNeed &need : request.desired)
-    if (need.kind != ResourceKind::kv) return not_provisioned(named(resource_kind_name(need.kind), need.alias));
-  for (const StoredBinding &binding : request.stored)
-    if (binding.kind != "kv") return not_provisioned(named(binding.kind, binding.alias));
-  if (std::ranges::find(request.owned_ids, kJobsContract) != request.owned_ids.end())
-    return not_provisioned("streams of " + std::string(kJobsContract));
-  return {};
+bool asks_for_nothing(const ProvisionRequest &request) {
+  return request.desired.empty() && request.stored.empty() && request.reserved.empty() &&
+         std::ranges::find(request.owned_ids, kJobsContract) == request.owned_ids.end();
 }
 
 } // namespace
@@ -213,10 +141,24 @@ Replicas JetStreamResources::replicas() {
   return {};
 }
 
+Result<void> JetStreamResources::ensure_jobs_streams(ResourceObjects &objects, const std::string &label) {
+  const std::lock_guard lock(jobs_streams_);
+  for (const StreamConfig &stream : jobs_streams(replicas().count))
+    if (auto made = objects.ensure_shared(label, stream); !made) return made;
+  return {};
+}
+
 Result<std::vector<StoredBinding>> JetStreamResources::provision(const ProvisionRequest &request) {
-  if (auto supported = check_supported(request); !supported) return tl::make_unexpected(supported.error());
-  if (request.desired.empty() && request.stored.empty()) return std::vector<StoredBinding>{};
-  return Run(trellis_, replicas(), request).run();
+  if (asks_for_nothing(request)) return std::vector<StoredBinding>{};
+  const Replicas copies = replicas();
+  ResourceObjects objects(trellis_, copies);
+  auto done = Run(objects, copies.count, request, [this](ResourceObjects &made, const std::string &label) {
+                return ensure_jobs_streams(made, label);
+              }).run();
+  if (!done && !objects.undo() && log_)
+    log_(Level::warn, "what a failed reconciliation created could not be deleted; the next one finds it",
+         JsonObjectText().text("deploymentId", request.deployment_id).str());
+  return done;
 }
 
 } // namespace trellis::auth

@@ -1,5 +1,8 @@
-// Resources in the TRELLIS account's JetStream (02 §7.3, §7.5). This version makes KV buckets; stores, job queues and
-// event consumers, and the streams of trellis.jobs@v1, are refused by name.
+// Resources in the TRELLIS account's JetStream (02 §7.2 to §7.5): KV buckets, object stores, event consumers, and job
+// queues with the three streams that all of them share.
+//
+// A run binds everything first (names and numbers, sdk/contracts), so that a definition that can't be provisioned
+// touches nothing; then it reserves the new names, makes what is missing, and deletes last what nothing asks for.
 #pragma once
 
 #include "core.h"
@@ -12,6 +15,8 @@
 
 namespace trellis::auth {
 
+class ResourceObjects;
+
 // [thread-safe]
 class JetStreamResources : public ResourceProvisioner {
 public:
@@ -22,11 +27,13 @@ public:
 
 private:
   Replicas replicas();
+  Result<void> ensure_jobs_streams(ResourceObjects &objects, const std::string &label);
 
   Transport &trellis_, &system_;
   Log log_;
   std::mutex mutex_;              // guards known_
   std::optional<Replicas> known_; // configured, or found by a probe that was answered
+  std::mutex jobs_streams_;       // held while the streams that deployments share are made or changed (02 §7.1)
 };
 
 } // namespace trellis::auth

@@ -1,6 +1,7 @@
 #include "reconcile.h"
 #include "contracts/json_write.h"
 #include "store/database.h"
+#include "store/reserved_resources.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <set>
@@ -12,6 +13,7 @@ struct Facts {
   Authority authority;
   std::optional<Materialization> before;
   std::vector<Offer> offers;
+  std::vector<StoredBinding> reserved;
 };
 
 Result<Facts> facts_of(AuthorityContext &context, std::string_view deployment_id,
@@ -25,7 +27,7 @@ Result<Facts> facts_of(AuthorityContext &context, std::string_view deployment_id
           "/desiredVersion", "The deployment has another version.",
           {{"deploymentId", id}, {"desiredVersion", *desired_version}, {"actualDesiredVersion", authority->version}});
     return Facts{std::move(*authority), find_materialization(db, deployment_id),
-                 offers_of_deployment(db, deployment_id)};
+                 offers_of_deployment(db, deployment_id), reserved_resources(db, deployment_id)};
   });
   if (!looked) return tl::make_unexpected(looked.error());
   return *looked;
@@ -59,9 +61,16 @@ Result<Materialization> materialization_of(AuthorityContext &context, const Fact
   Materialization out;
   out.deployment_id = authority.deployment_id;
   out.desired_version = authority.version;
-  const auto provisioned =
-      context.resources.provision({authority.deployment_id, desired_resources(authority.desired),
-                                   stored_bindings(facts), owned_ids(facts.offers), context.core.now()});
+  const auto reserve = [&](const std::vector<StoredBinding> &names) {
+    return context.core.db.write([&](Writer &db) -> Result<void> {
+      for (const StoredBinding &name : names)
+        reserve_resource(db, authority.deployment_id, name);
+      return {};
+    });
+  };
+  const auto provisioned = context.resources.provision({authority.deployment_id, desired_resources(authority.desired),
+                                                        stored_bindings(facts), owned_ids(facts.offers),
+                                                        context.core.now(), facts.reserved, reserve});
   if (!provisioned) {
     out.status = "failed";
     out.bindings = stored_bindings(facts);
@@ -129,6 +138,8 @@ Result<Reconciled> run_locked(AuthorityContext &context, const Facts &facts) {
   state.message = materialization->error.value_or("reconciliation succeeded");
   written = context.core.db.write([&](Writer &db) -> Result<void> {
     put_materialization(db, *materialization);
+    // A failed run keeps its names: what it couldn't take back is found under them.
+    if (!materialization->error) drop_reserved_resources(db, facts.authority.deployment_id);
     put_reconciliation(db, state, event_details(*materialization));
     return {};
   });

@@ -1,5 +1,6 @@
 #include "transport/kv.h"
 #include "contracts/json_write.h"
+#include "contracts/resource_configs.h"
 #include "transport/jetstream_messages.h"
 #include <algorithm>
 #include <rapidjson/document.h>
@@ -9,7 +10,6 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds kDuplicateWindow = std::chrono::minutes(2);
 constexpr char kOperation[] = "KV-Operation";
 constexpr char kExpectedSequence[] = "Nats-Expected-Last-Subject-Sequence";
 
@@ -103,28 +103,12 @@ Result<void> adjust_existing(JetStream &jetstream, const std::string &stream, co
 } // namespace
 
 std::string kv_stream_config(const KvConfig &config) {
-  const std::int64_t age = in_nanoseconds(config.ttl);
-  const std::int64_t window = kDuplicateWindow.count();
-  return JsonObjectText()
-      .text("name", "KV_" + config.bucket)
-      .texts("subjects", {"$KV." + config.bucket + ".>"})
-      .text("retention", "limits")
-      .text("storage", "file")
-      .text("discard", "new")
-      .number("max_msgs_per_subject", config.history)
-      .number("max_age", age)
-      .number("max_msg_size", config.max_value_bytes)
-      .number("max_bytes", -1)
-      .number("max_msgs", -1)
-      .number("max_consumers", -1)
-      .number("duplicate_window", age > 0 && age < window ? age : window)
-      .text("compression", "none")
-      .flag("allow_direct", true)
-      .flag("allow_rollup_hdrs", true)
-      .flag("deny_delete", false)
-      .flag("deny_purge", false)
-      .number("num_replicas", config.replicas)
-      .str();
+  KvBinding bucket;
+  bucket.bucket = config.bucket;
+  bucket.history = config.history;
+  bucket.ttl_ms = config.ttl.count();
+  if (config.max_value_bytes >= 0) bucket.max_value_bytes = config.max_value_bytes;
+  return kv_stream(bucket, config.replicas).config;
 }
 
 bool is_kv_key(std::string_view text) {

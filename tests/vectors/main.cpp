@@ -3,6 +3,7 @@
 // conformance/. See suite.h for what is printed.
 
 #include "http_cases.h"
+#include "provision_cases.h"
 #include "suite.h"
 #include <cstdlib>
 #include <iostream>
@@ -26,6 +27,8 @@ int main(int argc, char **argv) {
   register_rpc(registry);
   register_auth_callout(registry);
   register_replicas(registry);
+  register_provision(registry);
+  register_resource_configs(registry);
   register_authority_flow(registry);
   register_http_config(registry);
   register_http_derivations(registry);

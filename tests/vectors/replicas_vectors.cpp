@@ -23,7 +23,6 @@ JsonDocument run_replicas(const Input &input, const CaseContext &) {
 
 void register_replicas(Registry &registry) {
   registry["resource-bindings"]["replicas"] = {run_replicas};
-  registry["resource-bindings"].try_emplace("provision");
 }
 
 } // namespace trellis::vectors

@@ -322,7 +322,19 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (at, audit_id);
 )sql";
 
-constexpr const char *kMigrations[] = {kFirst};
+constexpr const char *kSecond = R"sql(
+-- Names that a reconciliation is about to create (reserved_resources.h)
+CREATE TABLE reserved_resources (
+  deployment_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  alias TEXT NOT NULL,
+  binding TEXT NOT NULL,
+  reserved_at INTEGER NOT NULL,
+  PRIMARY KEY (deployment_id, kind, alias)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char *kMigrations[] = {kFirst, kSecond};
 
 } // namespace
 
