@@ -61,11 +61,18 @@ Result<std::optional<DeploymentKind>> deployment_named(const std::string &name) 
   return fail("option", "--for", "\"" + name + "\" is no kind of deployment", "service or device");
 }
 
+// Not even a contract.
+int invalid(const Error &error, Output &out) {
+  if (out.format() == Output::Format::json)
+    print_json(out, JsonObjectText().flag("valid", false).json("errors", errors_json({error})).str());
+  return out.fail(error);
+}
+
 int check(const CheckOptions &options, Output &out) {
   const auto deployment = deployment_named(options.deployment);
   if (!deployment) return fail_contract(out, deployment.error(), 2);
   const auto contracts = read_sourced_contracts(options.file);
-  if (!contracts) return fail_contract(out, contracts.error());
+  if (!contracts) return invalid(contracts.error(), out);
   const auto surroundings = read_surroundings(options.with);
   if (!surroundings) return fail_contract(out, surroundings.error());
 

@@ -32,16 +32,19 @@ std::size_t offset_of(const std::string &where, std::string_view text) {
 class OpenFile {
 public:
   explicit OpenFile(const std::string &file)
-      : descriptor_(file == "-" ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {}
+      : descriptor_(file == "-" ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)),
+        open_error_(descriptor_ < 0 ? errno : 0) {}
   ~OpenFile() {
     if (descriptor_ > STDIN_FILENO) ::close(descriptor_);
   }
   OpenFile(const OpenFile &) = delete;
   OpenFile &operator=(const OpenFile &) = delete;
 
-  // As read(2), without interruptions.
+  // As read(2), without interruptions; fails with open's errno when that failed.
   ssize_t read(char *into, std::size_t size) const {
+    errno = open_error_;
     ssize_t got = -1;
+    if (open_error_ != 0) return got;
     do
       got = ::read(descriptor_, into, size);
     while (got < 0 && errno == EINTR);
@@ -50,6 +53,7 @@ public:
 
 private:
   int descriptor_;
+  int open_error_;
 };
 
 // `most(begin)`: how large a file that begins so may be.
@@ -93,7 +97,7 @@ Result<SourcedContract> validated(const std::shared_ptr<const ContractSource> &s
 } // namespace
 
 std::string shown_name(const std::string &file) {
-  return file == "-" ? "<stdin>" : file;
+  return file == "-" ? "<stdin>" : file.empty() ? "''" : file;
 }
 
 Result<std::string> read_text_file(const std::string &file, std::size_t most) {

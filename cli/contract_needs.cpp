@@ -119,7 +119,9 @@ private:
   void capability(const Capability &capability, const std::string &remarks) {
     if (!capability.text) {
       text_.item(capability.key + remarks);
-      return text_.item("Nobody has described this capability.", 2);
+      const bool of_platform = capability.key == "admin" || capability.key == "service"; // 01 §9
+      return text_.item(of_platform ? "A capability of the platform itself." : "Nobody has described this capability.",
+                        2);
     }
     text_.item(capability.text->display_name + "  (" + capability.key + ")" + remarks);
     text_.paragraph(capability.text->description, 2);
