@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <optional>
@@ -164,7 +165,10 @@ void put_in_ecmascript_order(JsonValue &value, Allocator &allocator) {
   }
 }
 
-// RapidJSON refuses numbers beyond a double's range. Each is replaced by 1 or -1, and `overflowed` says which numbers
+// RapidJSON refuses numbers whose digits alone are beyond a double's range.
+constexpr std::size_t kLongNumber = 300;
+
+// Numbers beyond the range: each is replaced by 1 or -1, and `overflowed` says which ones
 // of the text, counted from 0, have to become infinity again.
 struct Shrunk {
   std::string text;
@@ -190,6 +194,10 @@ Shrunk without_overflow(std::string_view text) {
       if (whole && std::isinf(value)) {
         out.overflowed.push_back(numbers);
         out.text += value < 0 ? "-1" : "1";
+      } else if (whole && number.size() > kLongNumber) { // digits beyond the range, and an exponent that takes it back
+        char shorter[40];
+        std::snprintf(shorter, sizeof shorter, "%.17g", value);
+        out.text += shorter;
       } else {
         out.text += number;
       }
