@@ -135,7 +135,7 @@ TEST_CASE("of any number of issues the first eight are told") {
   };
   CHECK(closed.check(numbers(kMaxSchemaIssues)).size() == kMaxSchemaIssues);
   CHECK(closed.check(numbers(kMaxSchemaIssues + 1)).size() == kMaxSchemaIssues);
-  CHECK(closed.check(numbers(200'000)).size() == kMaxSchemaIssues);
+  CHECK(closed.check(numbers(50'000)).size() == kMaxSchemaIssues);
   CHECK(closed.check(numbers(100), 1).size() == 1);
 }
 
@@ -188,10 +188,11 @@ TEST_CASE("a manifest of the largest size takes a bounded multiple of it in memo
   };
   const auto text =
       contract(R"("schemas":{"S":{}},"rpc":{)" +
-               repeated(26'000,
+               repeated(13'000,
                         [](const std::string &i) {
                           return "\"R" + i + R"(":{"version":"v1","subject":"rpc.v1.Q.R)" + i +
-                                 R"(","input":{"schema":"S"},"output":{"schema":"S"},"capabilities":{"call":["x"]}})";
+                                 R"(","input":{"schema":"S"},"output":{"schema":"S"},"capabilities":{"call":[")" +
+                                 std::string(130, 'x') + R"("]}})";
                         }) +
                "}");
   REQUIRE(text.size() > 3 * kMiB);
@@ -205,7 +206,7 @@ TEST_CASE("a manifest of the largest size takes a bounded multiple of it in memo
 
 TEST_CASE("reading a manifest takes time in the order of its length, whatever it is full of") {
   const auto parsing = [](const std::function<std::string(std::size_t)> &text_of) {
-    return growth([&](std::size_t size) { return [text = text_of(size)] { REQUIRE(Manifest::parse(text)); }; }, 1'000);
+    return growth([&](std::size_t size) { return [text = text_of(size)] { REQUIRE(Manifest::parse(text)); }; }, 250);
   };
   CHECK(parsing([](std::size_t n) { // surfaces
           return contract(R"("schemas":{"S":{}},"rpc":{)" +
