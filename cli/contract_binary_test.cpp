@@ -18,19 +18,18 @@ test::Outcome trellis_contract(Words arguments) {
   return test::run_program(arguments);
 }
 
-// Every command that reads one contract says `message` about `file`, as text and, with --json, on stdout too.
-void each_command_says(const std::string &file, const std::string &message, const std::string &category) {
-  for (const auto &command : kCommands) {
-    const auto run = trellis_contract({command, file, "--json"});
-    INFO(command << ": " << run.err);
-    CHECK(run.status == 1);
-    CHECK(run.err.starts_with("error: "));
-    CHECK(run.err.find(message) != std::string::npos);
-    CHECK(std::ranges::count(run.err, '\n') == 1);
-    const auto json = parse_json(run.out);
-    REQUIRE(json);
-    CHECK(categories(*json, "errors") == Words{category});
-  }
+// `command` says `message` about `file`, as one line of text and, with --json, on stdout too.
+void says(const std::string &command, const std::string &file, const std::string &message,
+          const std::string &category) {
+  const auto run = trellis_contract({command, file, "--json"});
+  INFO(command << ": " << run.err);
+  CHECK(run.status == 1);
+  CHECK(run.err.starts_with("error: "));
+  CHECK(run.err.find(message) != std::string::npos);
+  CHECK(std::ranges::count(run.err, '\n') == 1);
+  const auto json = parse_json(run.out);
+  REQUIRE(json);
+  CHECK(categories(*json, "errors") == Words{category});
 }
 
 std::string nested(std::size_t depth) {
@@ -41,16 +40,17 @@ std::string nested(std::size_t depth) {
 
 TEST_CASE("a missing file, a folder and an empty file are errors that name the file") {
   const ContractFolder folder;
-  each_command_says(folder.path("no.json"), "no.json: the file can't be read: No such file or directory",
-                    "file_unreadable");
-  each_command_says(folder.path(""), "the file can't be read: Is a directory", "file_unreadable");
-  each_command_says(folder.write("empty.json", ""), "empty.json:1:1: ", "json_invalid");
+  for (const auto &command : kCommands)
+    says(command, folder.path("no.json"), "no.json: the file can't be read: No such file or directory",
+         "file_unreadable");
+  says("check", folder.path(""), "the file can't be read: Is a directory", "file_unreadable");
+  says("check", folder.write("empty.json", ""), "empty.json:1:1: ", "json_invalid");
 }
 
 TEST_CASE("a file beyond the limit is refused, even one without an end") {
   const ContractFolder folder;
-  each_command_says(folder.write("huge.json", std::string((std::size_t{4} << 20) + 1, ' ')),
-                    "the file is too large (expected at most 4194304 bytes)", "file_too_large");
+  says("check", folder.write("huge.json", std::string((std::size_t{4} << 20) + 1, ' ')),
+       "the file is too large (expected at most 4194304 bytes)", "file_too_large");
   const auto endless = trellis_contract({"check", "/dev/zero"});
   CHECK(endless.status == 1);
   CHECK(endless.err.find("the file is too large") != std::string::npos);
@@ -58,10 +58,10 @@ TEST_CASE("a file beyond the limit is refused, even one without an end") {
 
 TEST_CASE("what is no JSON is an error at its first wrong byte") {
   const ContractFolder folder;
-  each_command_says(folder.write("utf8.json", "{\"a\":\n \"\xff\"}"), "utf8.json:2:3: not UTF-8", "json_invalid");
-  each_command_says(folder.write("nul.json", std::string("{}\n\0{}", 6)), "nul.json:2:1: a NUL byte", "json_invalid");
-  each_command_says(folder.write("two.json", "{} {}"), "two.json:1:4: ", "json_invalid");
-  each_command_says(folder.write("deep.json", nested(513)), "deep.json:1:513: JSON nested too deeply", "json_too_deep");
+  says("check", folder.write("utf8.json", "{\"a\":\n \"\xff\"}"), "utf8.json:2:3: not UTF-8", "json_invalid");
+  says("check", folder.write("nul.json", std::string("{}\n\0{}", 6)), "nul.json:2:1: a NUL byte", "json_invalid");
+  says("check", folder.write("two.json", "{} {}"), "two.json:1:4: ", "json_invalid");
+  says("check", folder.write("deep.json", nested(513)), "deep.json:1:513: JSON nested too deeply", "json_too_deep");
 }
 
 TEST_CASE("an ELF file that is none, and one without a contract, are errors that name the file") {

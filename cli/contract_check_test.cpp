@@ -53,7 +53,7 @@ TEST_CASE("a structural error is one JSON object with file, line, column, pointe
   CHECK(string_member(error, "category") == "structure");
   CHECK(string_member(error, "file").ends_with("/c.json"));
   CHECK(find_member(error, "line")->GetInt() == 7);
-  CHECK(find_member(error, "column")->GetInt() == 41);
+  CHECK(find_member(error, "column")->GetInt() == 42);
   CHECK(string_member(error, "pointer") == "/rpc/Q.Get/subject");
   CHECK(!string_member(error, "message").empty());
   CHECK(!string_member(error, "expected").empty());
@@ -67,7 +67,7 @@ TEST_CASE("text and JSON tell the same error, text on stderr in both") {
   CHECK(json.code == 1);
   CHECK(text.out.empty());
   CHECK(text.err == json.err);
-  CHECK(text.err.starts_with("error: " + file + ":7:8 /rpc: "));
+  CHECK(text.err.starts_with("error: " + file + ":7:7 /rpc: "));
 }
 
 TEST_CASE("a schema whose pattern no client can compile is an error at the pattern") {
