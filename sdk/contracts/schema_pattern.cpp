@@ -28,7 +28,9 @@ std::int64_t processor_nanoseconds() { // of this thread
 }
 
 // Ends a search at one of its callouts. Between two of them lies work in the order of the text's size, so the clock is
-// read once for so many callouts that they may have looked at a megabyte: short searches never read it.
+// read once for so many callouts that they may have looked at a megabyte: short searches never read it. In a long text
+// most callouts look at little, and one reading for each would cost more than the search: there it is one for some
+// dozens, which at their worst overdraw the limit by a small part of it.
 class Stopwatch {
 public:
   explicit Stopwatch(std::size_t text_size) : text_size_(text_size) {}
@@ -40,7 +42,7 @@ public:
 private:
   bool is_over() {
     looked_at_ += text_size_ + kCallout;
-    if (looked_at_ < kBytesPerReading) return false;
+    if (looked_at_ < kBytesPerReading + kCalloutsPerReading * text_size_) return false;
     looked_at_ = 0;
     const std::int64_t now = processor_nanoseconds();
     if (started_ == 0) started_ = now;
@@ -48,6 +50,7 @@ private:
   }
 
   static constexpr std::size_t kBytesPerReading = std::size_t{1} << 20;
+  static constexpr std::size_t kCalloutsPerReading = 64;
   static constexpr std::size_t kCallout = 64; // what a callout itself costs, in bytes looked at
   std::size_t text_size_;
   std::size_t looked_at_ = 0;
