@@ -48,6 +48,11 @@ RecordReader::RecordReader(const JsonValue *value, std::string pointer, Nulls nu
   value_ = nullptr;
 }
 
+bool RecordReader::is_text(std::string_view name) const {
+  const auto *value = optional(name);
+  return value && value->IsString();
+}
+
 std::string RecordReader::text(std::string_view name) const {
   const auto *value = required(name, "a string");
   if (value && !value->IsString()) report(name, "a string");

@@ -33,6 +33,7 @@ public:
   explicit RecordReader(const JsonValue &root, Nulls nulls = Nulls::are_values);
 
   bool has(std::string_view name) const { return optional(name) != nullptr; }
+  bool is_text(std::string_view name) const;          // there, and a string
   std::string text(std::string_view name) const;      // may be empty
   std::string non_empty(std::string_view name) const; // at least one character
   std::string time(std::string_view name) const;      // RFC 3339, kept as written
@@ -97,7 +98,7 @@ public:
   template <class T>
   Result<T> finish(T value) const {
     if (!ok()) return tl::unexpected<Error>(**error_);
-    return value;
+    return Result<T>(std::move(value));
   }
 
 private:
