@@ -1,11 +1,11 @@
 // Records from outside: each parser on the same bytes, and what it takes is written and read back as the same value.
 
 #include "require.h"
+#include "wire/bound_jobs.h"
 #include "wire/connect_info.h"
 #include "wire/device_activation.h"
 #include "wire/health_report.h"
 #include "wire/job_admin.h"
-#include "wire/job_binding.h"
 #include "wire/job_queries.h"
 #include "wire/object_info.h"
 #include "wire/operation_frames.h"
@@ -45,7 +45,7 @@ void jobs(std::string_view text) {
   reads_back(text, parse_job);
   for (const auto reader : {JobEventReader::projection, JobEventReader::worker, JobEventReader::local_snapshot})
     reads_back(text, [reader](std::string_view bytes) { return parse_job_event(bytes, reader); });
-  reads_back(text, parse_jobs_binding);
+  reads_back(text, parse_bound_jobs);
   reads_back(text, parse_job_query);
   reads_back(text, parse_delivery_advisory);
   reads_back(text, [](std::string_view bytes) { return parse_heartbeat(bytes); });

@@ -1,4 +1,4 @@
-#include "wire/job_binding.h"
+#include "wire/bound_jobs.h"
 #include "wire/job_event.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -117,18 +117,18 @@ TEST_CASE("a binding reads back, and a deadline of zero is none") {
     "publishPrefix":"p","workSubject":"w","consumerName":"c","payload":{"schema":"P"},"result":{"schema":"R"},
     "maxDeliver":5,"backoffMs":[5000,30000],"ackWaitMs":300000,"defaultDeadlineMs":0,"progress":true,"logs":false,
     "dlq":true,"concurrency":2}}})";
-  const auto binding = parse_jobs_binding(text).value();
-  const JobQueue &queue = *binding.queue_of("resize");
+  const auto binding = parse_bound_jobs(text).value();
+  const BoundQueue &queue = *binding.queue_of("resize");
   CHECK(queue.first_ack_wait_ms() == 5000);
   CHECK_FALSE(queue.default_deadline_ms);
   CHECK_FALSE(new_job(binding, queue, "J", "1", kContext, 0).deadline);
   CHECK(binding.queue_of("a") == nullptr);
-  CHECK(parse_jobs_binding(to_json(binding)).value() == binding);
+  CHECK(parse_bound_jobs(to_json(binding)).value() == binding);
 }
 
 TEST_CASE("a new job is due after its queue's default deadline") {
-  JobsBinding binding{"ns", {}, {}};
-  JobQueue queue;
+  BoundJobs binding{"ns", {}, {}};
+  BoundQueue queue;
   queue.queue_type = "resize";
   queue.default_deadline_ms = 90500;
   CHECK(new_job(binding, queue, "J", "1", kContext, 0).deadline == "1970-01-01T00:01:30.500Z");

@@ -86,7 +86,7 @@ std::optional<TextMap> object_metadata(std::optional<TextMap> metadata,
   return metadata;
 }
 
-std::string object_stream(std::string_view store) {
+std::string object_stream_name(std::string_view store) {
   return std::string("OBJ_").append(store);
 }
 

@@ -33,7 +33,7 @@ std::optional<FileInfo> file_info_of(const ObjectMeta &meta);
 // `metadata` with the content type put in; nullopt when there is nothing of both.
 std::optional<TextMap> object_metadata(std::optional<TextMap> metadata, const std::optional<std::string> &content_type);
 
-std::string object_stream(std::string_view store);                              // "OBJ_<name>"
+std::string object_stream_name(std::string_view store);                         // "OBJ_<name>"
 std::string chunk_subject(std::string_view store, std::string_view nuid);       // "$O.<name>.C.<nuid>"
 std::string meta_subject(std::string_view store, std::string_view object_name); // "$O.<name>.M.<base64url with =>"
 // The object's name in a meta subject of the store; nullopt for another subject.

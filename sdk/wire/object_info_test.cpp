@@ -1,6 +1,5 @@
 #include "wire/object_info.h"
 
-#include "wire/kv_keys.h"
 #include <catch2/catch_test_macros.hpp>
 
 using namespace trellis;
@@ -28,7 +27,7 @@ TEST_CASE("digests and encoded names carry padding") {
   CHECK(meta_subject("store", "reports/2026 Q1.pdf") == "$O.store.M.cmVwb3J0cy8yMDI2IFExLnBkZg==");
   CHECK(meta_subject("store", "exact") == "$O.store.M.ZXhhY3Q=");
   CHECK(chunk_subject("store", "n1") == "$O.store.C.n1");
-  CHECK(object_stream("store") == "OBJ_store");
+  CHECK(object_stream_name("store") == "OBJ_store");
 }
 
 TEST_CASE("a name is found again in its meta subject") {
@@ -70,26 +69,4 @@ TEST_CASE("a deleted object has no info and an empty meta of the same chunks") {
   CHECK(marker.digest.empty());
   CHECK_FALSE(file_info_of(marker));
   CHECK(parse_object_meta(to_json(marker)).value() == marker);
-}
-
-TEST_CASE("keys of buckets are subject tokens as they are") {
-  for (const char *key : {"a", "a.b", "A/b=c_d-e", "0"}) {
-    CAPTURE(key);
-    CHECK(is_kv_key(key));
-  }
-  for (const char *key : {"", ".", ".a", "a.", "a..b", "a b", "a*", ">", "$a", "~", "\xC3\xA9"}) {
-    CAPTURE(key);
-    CHECK_FALSE(is_kv_key(key));
-  }
-}
-
-TEST_CASE("a bucket's stream, subjects and markers are those of NATS") {
-  CHECK(kv_stream("b") == "KV_b");
-  CHECK(kv_subject("b", "x.y") == "$KV.b.x.y");
-  CHECK(kv_key_of("b", "$KV.b.x.y") == "x.y");
-  CHECK(kv_key_of("b", "$KV.bb.x").empty());
-  CHECK(is_kv_marker("DEL", ""));
-  CHECK(is_kv_marker("PURGE", ""));
-  CHECK(is_kv_marker("", "MaxAge"));
-  CHECK_FALSE(is_kv_marker("", ""));
 }

@@ -141,20 +141,20 @@ std::optional<std::string> state_token_text(std::string_view token) {
   return out;
 }
 
-std::string state_namespace(const StateStore &store) {
+std::string state_namespace(const StateAddress &store) {
   return state_token(store.owner_type) + "." + state_token(store.owner_key) + "." + state_token(store.contract_id) +
          "." + state_token(store.store);
 }
 
-std::string state_value_key(const StateStore &store) {
+std::string state_value_key(const StateAddress &store) {
   return state_namespace(store) + ".=value";
 }
 
-std::string state_map_key(const StateStore &store, std::string_view key) {
+std::string state_map_key(const StateAddress &store, std::string_view key) {
   return state_namespace(store) + "." + state_token(key);
 }
 
-std::optional<std::string> state_key_of(const StateStore &store, std::string_view key) {
+std::optional<std::string> state_key_of(const StateAddress &store, std::string_view key) {
   const std::string prefix = state_namespace(store) + ".";
   if (!key.starts_with(prefix) || key.size() == prefix.size()) return std::nullopt;
   return state_token_text(key.substr(prefix.size()));

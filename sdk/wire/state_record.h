@@ -28,18 +28,18 @@ Result<StateEnvelope> parse_state_envelope(std::string_view text);
 bool is_expired(const StateEnvelope &envelope, std::int64_t now_ms);
 
 // Where a store lies.
-struct StateStore {
+struct StateAddress {
   std::string owner_type; // "user" or "device"
   std::string owner_key, contract_id, store;
 };
 std::string state_token(std::string_view text); // 09 A4 `enc`
 // nullopt for a text that state_token doesn't give.
 std::optional<std::string> state_token_text(std::string_view token);
-std::string state_namespace(const StateStore &store);                     // without the last part
-std::string state_value_key(const StateStore &store);                     // "....=value"
-std::string state_map_key(const StateStore &store, std::string_view key); // "....<enc(key)>"
+std::string state_namespace(const StateAddress &store);                     // without the last part
+std::string state_value_key(const StateAddress &store);                     // "....=value"
+std::string state_map_key(const StateAddress &store, std::string_view key); // "....<enc(key)>"
 // The map key of a key below the store's namespace; nullopt for its "=value" and for another's key.
-std::optional<std::string> state_key_of(const StateStore &store, std::string_view key);
+std::optional<std::string> state_key_of(const StateAddress &store, std::string_view key);
 
 struct StateEntry {
   std::optional<std::string> key; // of map stores

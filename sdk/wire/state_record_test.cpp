@@ -10,7 +10,7 @@ using namespace trellis;
 
 namespace {
 
-const StateStore kDrafts = {"user", "usr_ann", "acme.notes@v1", "drafts"};
+const StateAddress kDrafts = {"user", "usr_ann", "acme.notes@v1", "drafts"};
 
 StateEnvelope envelope() {
   return {R"({"theme":"dark"})", "2026-03-01T10:00:00.000Z", "v1", "D1", "2026-03-01T10:01:00.000Z"};
@@ -29,7 +29,7 @@ TEST_CASE("state keys encode everything but a few characters") {
 TEST_CASE("a map key is found again in its own store only") {
   CHECK(state_key_of(kDrafts, state_map_key(kDrafts, "a/b.c d")) == "a/b.c d");
   CHECK_FALSE(state_key_of(kDrafts, state_value_key(kDrafts)));
-  StateStore other = kDrafts;
+  StateAddress other = kDrafts;
   other.store = "drafts2";
   CHECK_FALSE(state_key_of(kDrafts, state_map_key(other, "a")));
   for (const char *token : {"=2", "=", "=2e", "=41", "a.b", "="}) {

@@ -52,8 +52,8 @@ HealthCheck check_of(const JsonValue &input) {
   if (const auto *returned = find_member(*result, "returnError"))
     return failed_check(name, message_of(*returned), string_member(*returned, "type"), new_ulid());
   if (const auto *thrown = find_member(*result, "throw"))
-    return failed_check(name, std::string(string_member(*thrown, "message")), string_member(*thrown, "name", "Error"),
-                        {});
+    return failed_check(name, std::string(string_member(*thrown, "message", text_of(*thrown))),
+                        string_member(*thrown, "name", string_member(*thrown, "type", "Error")), {});
   if (!result->IsObject()) throw std::runtime_error("a check result of an unknown shape");
   return check_of_object(name, *result);
 }

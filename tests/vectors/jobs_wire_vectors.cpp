@@ -1,9 +1,10 @@
 // jobs-wire.json (vectors README §3.6; 08 §4, §7–§11, §18): the kinds that are functions of values. Those that need a
 // worker, a stream or the control plane's provisioning are named only, as far as another topic doesn't run them.
 #include "contracts/json_write.h"
+#include "contracts/resource_subjects.h"
 #include "records_vectors.h"
+#include "wire/bound_jobs.h"
 #include "wire/job_admin.h"
-#include "wire/job_binding.h"
 #include "wire/ulid.h"
 #include <array>
 
@@ -33,15 +34,15 @@ JsonDocument published(const std::string &subject, const JobEvent &event) {
       {JsonObjectText().text("subject", subject).json("headers", headers.str()).json("payload", to_json(event)).str()});
 }
 
-const JobQueue &queue_of(const JobsBinding &binding, const std::string &queue_type) {
+const BoundQueue &queue_of(const BoundJobs &binding, const std::string &queue_type) {
   const auto *queue = binding.queue_of(queue_type);
   if (!queue) throw std::runtime_error("no such queue: " + queue_type);
   return *queue;
 }
 
 JsonDocument create(const Input &input, const CaseContext &) {
-  const JobsBinding binding = required(parse_jobs_binding(to_json(input.at("binding"))));
-  const JobQueue &queue = queue_of(binding, input.text("queueType"));
+  const BoundJobs binding = required(parse_bound_jobs(to_json(input.at("binding"))));
+  const BoundQueue &queue = queue_of(binding, input.text("queueType"));
   const Job job = new_job(binding, queue, input.text("jobId"), to_json(input.at("payload")),
                           context_of(input.at("context")), ms_of(input.text("now")));
   const JobEvent event = created_event(job);
@@ -53,9 +54,9 @@ JsonDocument create(const Input &input, const CaseContext &) {
 
 // What a reference holds is the job that its queue would create, in the state that the case names.
 JsonDocument cancel_reference(const Input &input, const CaseContext &) {
-  const JobsBinding binding = required(parse_jobs_binding(to_json(input.at("binding"))));
+  const BoundJobs binding = required(parse_bound_jobs(to_json(input.at("binding"))));
   if (binding.queues.size() != 1) throw std::runtime_error("the case doesn't say which queue");
-  const JobQueue &queue = binding.queues.begin()->second;
+  const BoundQueue &queue = binding.queues.begin()->second;
   Job job = new_job(binding, queue, input.text("jobId"), "null", context_of(input.at("context")), unix_ms_now());
   job.state = job_state_of(input.text("snapshotState")).value();
   std::vector<std::string> none;
@@ -89,6 +90,26 @@ JsonDocument mutation_of(const Input &input, const CaseContext &) {
   return mutate(mutation, input);
 }
 
+// The records that the merged binding came from: one for each queue, all of the one namespace.
+JsonDocument service_grants(const Input &input, const CaseContext &) {
+  const Input binding(input.at("binding"));
+  const std::string name_space = binding.text("namespace"), work_stream = binding.text("workStream");
+  std::vector<BindingRef> records;
+  for (const auto &queue : binding.at("queues").GetObject()) {
+    JsonObjectText record;
+    record.text("namespace", name_space).text("workStream", work_stream);
+    for (const auto &member : queue.value.GetObject())
+      record.json(text_of(member.name), to_json(member.value));
+    records.push_back({ResourceKind::jobs, std::string(text_of(queue.name)), record.str()});
+  }
+  if (!binding.unread().empty()) throw std::runtime_error("/input/binding: an unknown member");
+  ResourceSubjects subjects = resource_subjects(std::move(records));
+  return Output()
+      .texts("publish", std::set<std::string>(subjects.publish.begin(), subjects.publish.end()))
+      .texts("subscribe", std::set<std::string>(subjects.subscribe.begin(), subjects.subscribe.end()))
+      .take();
+}
+
 // The messages are in `expected`: what is proven is that nothing here refuses them.
 JsonDocument must_accept(const Input &input, const CaseContext &context) {
   input.accept_all();
@@ -120,9 +141,9 @@ void register_jobs_wire(Registry &registry) {
   kinds["Jobs.Retry"] = {mutation_of<JobMutation::retry>};
   kinds["Jobs.ReplayDLQ"] = {mutation_of<JobMutation::replay>};
   kinds["Jobs.DismissDLQ"] = {mutation_of<JobMutation::dismiss>};
+  kinds["service-grants"] = {service_grants, {.sets = {"publish", "subscribe"}}};
   kinds["must-accept"] = {must_accept};
-  for (const char *kind :
-       {"process", "worker-loop", "worker-heartbeat", "provision-queues", "service-grants", "stream-source"})
+  for (const char *kind : {"process", "worker-loop", "worker-heartbeat", "provision-queues", "stream-source"})
     kinds.try_emplace(kind);
 }
 

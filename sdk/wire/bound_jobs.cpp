@@ -1,4 +1,4 @@
-#include "wire/job_binding.h"
+#include "wire/bound_jobs.h"
 
 #include "wire/record_reader.h"
 #include "wire/record_writer.h"
@@ -11,8 +11,8 @@ std::string schema_ref(const std::string &name) {
   return JsonObjectText().text("schema", name).str();
 }
 
-JobQueue read_queue(const RecordReader &reader) {
-  JobQueue queue;
+BoundQueue read_queue(const RecordReader &reader) {
+  BoundQueue queue;
   queue.queue_type = reader.non_empty("queueType");
   queue.publish_prefix = reader.non_empty("publishPrefix");
   queue.work_subject = reader.non_empty("workSubject");
@@ -31,11 +31,11 @@ JobQueue read_queue(const RecordReader &reader) {
   return queue;
 }
 
-JobsBinding read_binding(const RecordReader &reader) {
+BoundJobs read_binding(const RecordReader &reader) {
   return {reader.non_empty("namespace"), reader.optional_non_empty("workStream"), reader.members("queues", read_queue)};
 }
 
-std::string queue_json(const JobQueue &queue) {
+std::string queue_json(const BoundQueue &queue) {
   JsonObjectText out;
   out.text("queueType", queue.queue_type).text("publishPrefix", queue.publish_prefix);
   out.text("workSubject", queue.work_subject).text("consumerName", queue.consumer_name);
@@ -51,13 +51,13 @@ std::string queue_json(const JobQueue &queue) {
 
 } // namespace
 
-const JobQueue *JobsBinding::queue_of(std::string_view queue_type) const {
+const BoundQueue *BoundJobs::queue_of(std::string_view queue_type) const {
   for (const auto &[alias, queue] : queues)
     if (queue.queue_type == queue_type) return &queue;
   return nullptr;
 }
 
-std::string to_json(const JobsBinding &binding) {
+std::string to_json(const BoundJobs &binding) {
   JsonObjectText queues;
   for (const auto &[alias, queue] : binding.queues)
     queues.json(alias, queue_json(queue));
@@ -67,11 +67,11 @@ std::string to_json(const JobsBinding &binding) {
   return out.json("queues", queues.str()).str();
 }
 
-Result<JobsBinding> parse_jobs_binding(std::string_view text) {
+Result<BoundJobs> parse_bound_jobs(std::string_view text) {
   return read_record(text, read_binding);
 }
 
-Job new_job(const JobsBinding &binding, const JobQueue &queue, std::string id, std::string payload, JobContext context,
+Job new_job(const BoundJobs &binding, const BoundQueue &queue, std::string id, std::string payload, JobContext context,
             std::int64_t now_ms) {
   std::optional<std::string> deadline;
   if (queue.default_deadline_ms) deadline = iso_time(now_ms + *queue.default_deadline_ms);
