@@ -15,7 +15,6 @@ using std::chrono::days;
 using std::chrono::milliseconds;
 using std::chrono::sys_days;
 
-constexpr std::int64_t kMsPerDay = 86'400'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 // 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits can say.
