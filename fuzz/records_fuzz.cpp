@@ -14,6 +14,7 @@
 #include "wire/worker_heartbeat.h"
 
 #include <cstdint>
+#include <rapidjson/document.h>
 
 using trellis::fuzz::require;
 using namespace trellis;
@@ -96,10 +97,12 @@ void names(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char *>(data), size);
   if (size > kLargest) return 0;
+  names(text);
+  const auto document = parse_json(text);
+  if (!document || !document->IsObject()) return 0; // no record at all
   jobs(text);
   operations(text);
   resources(text);
   participants(text);
-  names(text);
   return 0;
 }

@@ -23,8 +23,8 @@ struct BoundQueue {
 
 // Names are opaque: none of them may be derived from another (08 §4.2).
 struct BoundJobs {
-  std::string name_space;                 // `service` of events and jobs
-  std::optional<std::string> work_stream; // absent: no workers here
+  std::string name_space;                   // `service` of events and jobs
+  std::optional<std::string> work_stream;   // absent: no workers here
   std::map<std::string, BoundQueue> queues; // by alias
   bool operator==(const BoundJobs &) const = default;
 
