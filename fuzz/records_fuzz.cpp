@@ -79,6 +79,10 @@ void participants(std::string_view text) {
     writes_back(text, [kind](std::string_view bytes) { return parse_connect_info(bytes, kind); });
   writes_back(text, parse_wait_answer);
   reads_back(text, parse_activation_started);
+  if (const auto request = parse_wait_request(text))
+    require(parse_wait_request(wait_request_json(*request)).value() == *request);
+  if (const auto request = parse_connect_info_request(text))
+    require(parse_connect_info_request(connect_info_request_json(*request)).value() == *request);
 }
 
 // Names made of anything decode to what they were made of.
