@@ -1,9 +1,11 @@
-// The written form of time (00-index "Common formats"). Declared in wire/ulid.h.
+// The written form of time (00-index "Common formats"). Declared in wire/ulid.h and wire/instant.h.
+#include "wire/instant.h"
 #include "wire/ulid.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <optional>
 
 namespace trellis {
@@ -13,7 +15,8 @@ using std::chrono::days;
 using std::chrono::milliseconds;
 using std::chrono::sys_days;
 
-constexpr std::int64_t kMsPerDay = 86'400'000;
+constexpr std::int64_t kSecondsPerDay = 86'400;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 // 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits can say.
 constexpr std::int64_t kFirstMs = -62'167'219'200'000;
 constexpr std::int64_t kLastMs = 253'402'300'799'999;
@@ -49,13 +52,13 @@ public:
     return value >= low && value <= high ? std::optional(value) : std::nullopt;
   }
 
-  // "." and one to nine digits as milliseconds, cut; 0 when there is no point.
+  // "." and one to nine digits as nanoseconds; 0 when there is no point.
   std::optional<int> fraction() {
     if (!accept('.')) return 0;
     const auto size = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
     if (size < 1 || size > 9) return std::nullopt;
-    std::string digits(rest_.substr(0, std::min<std::size_t>(size, 3)));
-    digits.resize(3, '0');
+    std::string digits(rest_.substr(0, size));
+    digits.resize(9, '0');
     rest_.remove_prefix(size);
     return std::stoi(digits);
   }
@@ -74,11 +77,12 @@ std::optional<std::int64_t> read_date(Reader &reader) {
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
-  return sys_days(date).time_since_epoch().count() * kMsPerDay;
+  return sys_days(date).time_since_epoch().count() * kSecondsPerDay;
 }
 
 struct TimeOfDay {
-  std::int64_t ms = 0;
+  std::int64_t seconds = 0;
+  int nanoseconds = 0;
   bool leap_second = false;
 };
 
@@ -89,9 +93,9 @@ std::optional<TimeOfDay> read_time(Reader &reader) {
   if (!minute || !reader.accept(':')) return std::nullopt;
   const auto second = reader.number(2, 0, 60);
   if (!second) return std::nullopt;
-  const auto ms = reader.fraction();
-  if (!ms) return std::nullopt;
-  return TimeOfDay{((*hour * 60 + *minute) * 60 + *second) * std::int64_t{1000} + *ms, *second == 60};
+  const auto nanoseconds = reader.fraction();
+  if (!nanoseconds) return std::nullopt;
+  return TimeOfDay{(*hour * 60 + *minute) * 60 + *second, *nanoseconds, *second == 60};
 }
 
 std::optional<std::int64_t> read_offset_minutes(Reader &reader) {
@@ -106,8 +110,26 @@ std::optional<std::int64_t> read_offset_minutes(Reader &reader) {
 }
 
 // RFC 3339 knows leap seconds only as the last second of a UTC day; they count as the instant that follows.
-bool is_end_of_day(std::int64_t ms) {
-  return (ms - ms % 1000) % kMsPerDay == 0;
+bool is_end_of_day(std::int64_t unix_seconds) {
+  return unix_seconds % kSecondsPerDay == 0;
+}
+
+struct Instant {
+  std::int64_t unix_seconds = 0;
+  int nanoseconds = 0; // behind them
+};
+
+std::optional<Instant> read_instant(std::string_view text) {
+  Reader reader(text);
+  const auto date = read_date(reader);
+  if (!date || !reader.accept('t', 'T')) return std::nullopt;
+  const auto time = read_time(reader);
+  if (!time) return std::nullopt;
+  const auto offset = read_offset_minutes(reader);
+  if (!offset || !reader.at_end()) return std::nullopt;
+  const std::int64_t seconds = *date + time->seconds - *offset * std::int64_t{60};
+  if (time->leap_second && !is_end_of_day(seconds)) return std::nullopt;
+  return Instant{seconds, time->nanoseconds};
 }
 
 } // namespace
@@ -137,17 +159,24 @@ std::string iso_time(std::int64_t unix_ms) {
 }
 
 bool parse_iso_time(std::string_view text, std::int64_t &unix_ms) {
-  Reader reader(text);
-  const auto date = read_date(reader);
-  if (!date || !reader.accept('t', 'T')) return false;
-  const auto time = read_time(reader);
-  if (!time) return false;
-  const auto offset = read_offset_minutes(reader);
-  if (!offset || !reader.at_end()) return false;
-  const std::int64_t ms = *date + time->ms - *offset * 60'000;
-  if (time->leap_second && !is_end_of_day(ms)) return false;
-  unix_ms = ms;
+  const auto instant = read_instant(text);
+  if (!instant) return false;
+  unix_ms = instant->unix_seconds * 1000 + instant->nanoseconds / 1'000'000;
   return true;
+}
+
+std::int64_t unix_nanoseconds(std::string_view text) {
+  const auto instant = read_instant(text);
+  if (!instant) return 0;
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() / kNsPerSecond; // seconds that fit
+  if (instant->unix_seconds >= kLast) return std::numeric_limits<std::int64_t>::max();
+  if (instant->unix_seconds < -kLast) return std::numeric_limits<std::int64_t>::min();
+  return instant->unix_seconds * kNsPerSecond + instant->nanoseconds;
+}
+
+bool is_written_time(std::string_view text) {
+  std::int64_t ms = 0;
+  return parse_iso_time(text, ms) && iso_time(ms) == text;
 }
 
 } // namespace trellis

@@ -1,3 +1,4 @@
+#include "wire/instant.h"
 #include "wire/ulid.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -84,4 +85,24 @@ TEST_CASE("texts of other shapes are no times") {
   CHECK(parsed("2026-1-1T00:00:00Z") == kBad);
   CHECK(parsed("+2026-01-01T00:00:00Z") == kBad);
   CHECK(parsed("20260101T000000Z") == kBad);
+}
+
+TEST_CASE("instants of job records keep nanoseconds") {
+  CHECK(unix_nanoseconds("2026-01-01T00:00:00.123456789Z") == 1767225600123456789);
+  CHECK(unix_nanoseconds("2026-01-01T01:00:00.5+01:00") == 1767225600500000000);
+  CHECK(unix_nanoseconds("1969-12-31T23:59:59.9Z") == -100000000);
+}
+
+TEST_CASE("an instant that doesn't fit is clamped and one that can't be read is the epoch") {
+  CHECK(unix_nanoseconds("9999-12-31T23:59:59Z") == std::numeric_limits<std::int64_t>::max());
+  CHECK(unix_nanoseconds("0000-01-01T00:00:00Z") == std::numeric_limits<std::int64_t>::min());
+  CHECK(unix_nanoseconds("yesterday") == 0);
+}
+
+TEST_CASE("only the written form of time counts as written") {
+  CHECK(is_written_time("2026-03-01T10:00:00.000Z"));
+  CHECK_FALSE(is_written_time("2026-03-01T10:00:00Z"));
+  CHECK_FALSE(is_written_time("2026-03-01T10:00:00.000+00:00"));
+  CHECK_FALSE(is_written_time("2026-03-01t10:00:00.000Z"));
+  CHECK_FALSE(is_written_time("2026-02-30T10:00:00.000Z"));
 }

@@ -247,6 +247,10 @@ void register_auth_proofs(Registry &registry) {
       {"connection-key-parse", {connection_key_parse}},
       {"hash-key", {hash_key}},
   };
+  // A transfer frame is signed like any request (07 B4); the file's other kinds need a service, a client or a store.
+  registry["transfer-wire"]["proof"] = {rpc_proof, {.only_listed = true}};
+  for (const char *kind : {"upload-server", "download-server", "send-client"})
+    registry["transfer-wire"].try_emplace(kind);
 }
 
 } // namespace trellis::vectors

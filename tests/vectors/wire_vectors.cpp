@@ -1,5 +1,7 @@
 #include "wire_vectors.h"
 
+#include "records_vectors.h"
+
 namespace trellis::vectors {
 
 JsonDocument required_json(std::string_view text) {
@@ -31,6 +33,9 @@ void register_wire(Registry &registry) {
   register_auth_proofs(registry);
   register_nkeys_jwt(registry);
   register_device_activation(registry);
+  register_health(registry);
+  register_jobs_projection(registry);
+  register_jobs_wire(registry);
 }
 
 } // namespace trellis::vectors
