@@ -49,8 +49,10 @@ public:
 
   void finish() {
     std::string names;
-    for (const auto &name : not_yet_)
-      names += (names.empty() ? "" : ", ") + name;
+    for (const auto &name : not_yet_) {
+      if (!names.empty()) names += ", ";
+      names += name;
+    }
     if (!names.empty()) line("not yet (no procedures registered): " + names);
     out_ << "vectors: " << passed_ << " passed, " << failed_ << " failed, " << skipped_ << " skipped\n" << std::flush;
   }
