@@ -85,7 +85,15 @@ struct Host::Slot {
   std::optional<SessionKey> key;
   std::shared_ptr<Generation> running;
   std::size_t loaded = 0; // copies of its code in this process
-  bool wanted = true;     // false: to be removed when it has stopped
+  // The copy of that file whose instance has ended: the next instance of the same file is made in it. Loading the same
+  // sealed copy twice would give the same code anyway, globals and all.
+  struct Idle {
+    std::string sha256;
+    LoadedCode code;
+  };
+  std::optional<Idle> idle;
+  std::shared_ptr<const Artifact> loaded_from; // the last one that a copy was loaded from
+  bool wanted = true;                          // false: to be removed when it has stopped
   std::jthread thread;
   bool busy = false;       // `thread` has work
   bool look_again = false; // something changed while it was busy
@@ -93,6 +101,9 @@ struct Host::Slot {
   bool enrolled = false;
 
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
+  void keep_idle(const Generation &ended) {
+    if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};
+  }
   // Of what runs, else of the file; nullptr while neither is there.
   const Manifest *manifest() const {
     return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;
@@ -483,16 +494,23 @@ void Host::undecided(Slot &slot, const std::string &detail) {
 
 void Host::activate(Slot &slot) {
   if (!slot.vetted || !slot.key) return;
-  if (slot.loaded >= config_.max_generations) {
+  LoadedCode code;
+  if (slot.idle && slot.idle->sha256 == slot.vetted->artifact->sha256_hex()) code = std::move(slot.idle->code);
+  slot.idle.reset();
+  if (!code.entry && slot.loaded_from == slot.vetted->artifact) return inspect(slot); // for a copy of its own
+  if (!code.entry && slot.loaded >= config_.max_generations) {
     const auto detail = "this process has loaded " + std::to_string(slot.loaded) +
                         " copies of the plugin (max_generations); restart the host to run the new one";
     log_.error("reload needs a restart", {{"plugin", slot.config.name}, {"detail", detail}});
     if (!slot.running) enter(slot, Phase::failed, detail);
     return report_when_settled();
   }
-  ++slot.loaded;
+  if (!code.entry) {
+    ++slot.loaded;
+    slot.loaded_from = slot.vetted->artifact;
+  }
   if (!slot.running) enter(slot, Phase::starting);
-  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone());
+  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), code);
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
   run_on(
@@ -508,6 +526,8 @@ void Host::activate(Slot &slot) {
 }
 
 void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result) {
+  if (!result && fresh->left_behind()) left_behind_.push_back(fresh);
+  if (!result) slot.keep_idle(*fresh);
   if (!slot.wanted) {
     if (result) slot.running = std::move(fresh);
     return retire(slot.config.name);
@@ -535,6 +555,7 @@ void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
       [clean, old = slot.running, drain = config_.drain](const auto &) { *clean = old->stop(Clock::now() + drain); },
       [this, &slot, clean, phase, detail] {
         if (!*clean) left_behind_.push_back(slot.running);
+        slot.keep_idle(*slot.running);
         slot.running.reset();
         if (!slot.wanted) return retire(slot.config.name);
         enter(slot, phase, detail);
