@@ -34,16 +34,19 @@ std::string_view phase_name(Phase phase) {
 
 Result<std::unique_ptr<Host>> Host::open(Config config, const Log &log) {
   if (auto ready = make_private_folder(config.state_dir); !ready) return tl::make_unexpected(ready.error());
+  auto lock = StateLock::take(config.state_dir);
+  if (!lock) return tl::make_unexpected(lock.error());
   auto policy = open_policy(config);
   if (!policy) return tl::make_unexpected(policy.error());
   auto loop = NatsLoop::start();
   if (!loop) return tl::make_unexpected(loop.error());
-  std::unique_ptr<Host> host(new Host(std::move(config), log, std::move(*loop), std::move(*policy)));
+  std::unique_ptr<Host> host(new Host(std::move(config), log, std::move(*lock), std::move(*loop), std::move(*policy)));
   return host;
 }
 
-Host::Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside)
-    : config_(std::move(config)), log_(log), loop_(std::move(loop)),
+Host::Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLoop> loop,
+           std::unique_ptr<Policy> outside)
+    : config_(std::move(config)), log_(log), lock_(std::move(lock)), loop_(std::move(loop)),
       control_plane_([] { return unix_ms_now() / 1000; }), outside_(std::move(outside)),
       policy_(outside_ ? *outside_ : control_plane_) {}
 

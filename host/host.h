@@ -11,6 +11,7 @@
 #pragma once
 
 #include "generation.h"
+#include "state_lock.h"
 #include "trust.h"
 #include <condition_variable>
 #include <deque>
@@ -53,7 +54,8 @@ struct HostStatus {
 
 class Host {
 public:
-  // Opens the policy and the network loop; nothing is loaded yet. `log` outlives it.
+  // Takes the state folder, opens the policy and the network loop; nothing is loaded yet. `log` outlives it. Errors:
+  // those of StateLock::take, make_private_folder and open_policy.
   static Result<std::unique_ptr<Host>> open(Config config, const Log &log);
   ~Host();
   Host(const Host &) = delete;
@@ -77,7 +79,8 @@ private:
   struct Inspected;
 
   // `outside`: nullptr for policy "plugin".
-  Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
+  Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLoop> loop,
+       std::unique_ptr<Policy> outside);
 
   // [thread-safe]
   void post(std::function<void()> message);
@@ -118,6 +121,7 @@ private:
 
   Config config_;
   const Log &log_;
+  const StateLock lock_;
   std::unique_ptr<NatsLoop> loop_;
   std::mutex mutex_; // guards messages_; both outlive the policy, which may answer until its end
   std::condition_variable arrived_;
