@@ -84,11 +84,17 @@ bool Host::run() {
     if (stopping_) stop_control_plane();
     std::unique_lock lock(mutex_);
     const auto some = [this] { return !messages_.empty(); };
-    if (!stopping_) {
+    const auto wake = next_wake();
+    if (!wake) {
       arrived_.wait(lock, some);
-    } else if (!arrived_.wait_until(lock, stop_deadline_, some)) {
-      report_hung();
-      return false;
+    } else if (!arrived_.wait_until(lock, *wake, some)) {
+      if (stopping_) {
+        report_hung();
+        return false;
+      }
+      lock.unlock();
+      retry_starts();
+      continue;
     }
     const auto message = std::move(messages_.front());
     messages_.pop_front();
@@ -98,6 +104,15 @@ bool Host::run() {
   policy_.on_change({});
   log_.info("host stopped", {{"left_behind", left_behind_.size()}});
   return left_behind_.empty();
+}
+
+// When there is something to do without a message; nullopt: never.
+std::optional<Clock::time_point> Host::next_wake() const {
+  if (stopping_) return stop_deadline_;
+  std::optional<Clock::time_point> first;
+  for (const auto &[name, slot] : slots_)
+    if (slot->retry_at && (!first || *slot->retry_at < *first)) first = slot->retry_at;
+  return first;
 }
 
 // A plugin that never comes back from create, start or stop must not keep the process for ever.
@@ -123,6 +138,7 @@ void Host::reload(ReloadDone done) {
   config_.trusted_signers = fresh->trusted_signers;
   config_.max_generations = fresh->max_generations;
   config_.drain = fresh->drain;
+  config_.start_retry_max = fresh->start_retry_max;
   rotate_all_ = true; // what is accepted decides what `uses` grant
   if (done) reloads_.push_back(std::move(done));
   log_.info("reloading", {{"plugins", fresh->plugins.size()}});

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "host.h"
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -40,6 +41,9 @@ struct Host::Slot {
   bool look_again = false; // something changed while it was busy
   // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
   bool enrolled = false;
+  // Of a control plane whose start failed.
+  std::optional<std::chrono::steady_clock::time_point> retry_at;
+  std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
   void keep_idle(const Generation &ended) {

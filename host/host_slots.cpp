@@ -3,12 +3,16 @@
 
 #include "privileged_connections.h"
 #include "session_keys.h"
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace trellis::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kStartRetryMin{1000}; // doubles up to start_retry_max
 
 bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<ConnectionFiles> &b) {
   if (!a || !b) return !a && !b;
@@ -18,6 +22,12 @@ bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<Con
 // Why a file may run in this process, for the log.
 std::string voucher(const Trust &trust) {
   return trust.signer ? "signer " + trust.signer->text : "pin";
+}
+
+// What no second attempt with the same file can change.
+bool is_for_ever(const Error &problem) {
+  constexpr std::string_view codes[] = {"handlers_disagree", "extension_missing"};
+  return std::ranges::find(codes, problem.code) != std::end(codes);
 }
 
 // A plugin's own key, or the one that the control plane was given.
@@ -53,6 +63,8 @@ void Host::inspect(Slot &slot) {
     return enter(slot, Phase::disabled);
   }
   if (!slot.running) enter(slot, Phase::inspecting);
+  slot.retry_at.reset();
+  slot.retry_pause = {};
   ++inspections_;
   const auto result = std::make_shared<std::optional<Inspected>>();
   run_on(
@@ -117,7 +129,8 @@ void Host::activate(Slot &slot) {
     ++slot.loaded;
     slot.loaded_from = slot.vetted->artifact;
   }
-  if (!slot.running) enter(slot, Phase::starting);
+  const bool retried = slot.retry_pause.count() > 0; // an attempt like the last one is no news
+  if (!slot.running && !retried) enter(slot, Phase::starting);
   auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), code);
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
@@ -143,6 +156,7 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
   if (result) {
     const bool replaced = slot.running != nullptr;
     slot.running = std::move(fresh);
+    slot.retry_pause = {};
     enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
   } else if (result.error().code == "cancelled") {
     if (!slot.running) enter(slot, Phase::pending, result.error().text()); // look_again asks why
@@ -150,9 +164,31 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
     log_.error("the plugin's new copy failed; the running one stays",
                {{"plugin", slot.config.name}, {"code", result.error().code}, {"detail", result.error().text()}});
   } else {
-    enter(slot, Phase::failed, result.error().code + ": " + result.error().text());
+    start_failed(slot, result.error());
   }
   report_when_settled();
+}
+
+void Host::start_failed(Slot &slot, const Error &problem) {
+  std::string detail = problem.code + ": " + problem.text();
+  if (slot.is_control_plane() && slot.idle && !is_for_ever(problem)) {
+    slot.retry_pause =
+        std::min(slot.retry_pause.count() > 0 ? 2 * slot.retry_pause : kStartRetryMin, config_.start_retry_max);
+    slot.retry_at = Clock::now() + slot.retry_pause;
+    detail += "; it is tried again";
+  }
+  enter(slot, Phase::failed, detail);
+}
+
+void Host::retry_starts() {
+  for (auto &[name, slot] : slots_) {
+    if (!slot->retry_at || *slot->retry_at > Clock::now()) continue;
+    slot->retry_at.reset();
+    if (slot->busy || slot->running || !slot->wanted) continue;
+    log_.write(LogLevel::debug, "starting the control plane again",
+               {{"plugin", name}, {"after_ms", slot->retry_pause.count()}});
+    activate(*slot);
+  }
 }
 
 void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {

@@ -1,7 +1,7 @@
 // One host a state folder: two would take each other's control socket, replay cache and control plane database.
 //
-// A flock on a file that stays: the kernel drops it with the process, however that ends, so nothing has to be cleaned up
-// after a crash. Rejected: a pid file alone, which outlives its process, and whose number another process may get.
+// A flock on a file that stays: the kernel drops it with the process, however that ends, so nothing has to be cleaned
+// up after a crash. Rejected: a pid file alone, which outlives its process, and whose number another process may get.
 #pragma once
 
 #include "contracts/result.h"
