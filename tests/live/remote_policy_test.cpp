@@ -146,7 +146,7 @@ TEST_CASE("a control plane that restarts is found again by the hosts elsewhere")
   CHECK(wait_until([&] { return say(*app).has_value(); }, 30s));
   CHECK(with.remote.count_logged({"plugin stopping"}) == 0);
 
-  // Also when the host has to ask again meanwhile.
+  // Also when it was killed, and the host has to ask again meanwhile.
   with.plane.kill();
   with.remote.reload();
   CHECK(with.remote.logged({"policy can't be asked", "\"echo\"", with.plane.url()}));
