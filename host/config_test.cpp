@@ -87,7 +87,7 @@ TEST_CASE("every key is read") {
   REQUIRE(config.plugins.size() == 2);
   CHECK(config.plugins[0].name == "second");
   CHECK_FALSE(config.plugins[0].enabled);
-  CHECK(config.plugins[0].where == "/etc/trellis/trellis.toml:16");
+  CHECK(config.plugins[0].where == "/etc/trellis/trellis.toml:17");
   const auto &first = config.plugins[1];
   CHECK(first.name == "first");
   CHECK(first.path == "/etc/a.so");
