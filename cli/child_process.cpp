@@ -82,10 +82,14 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &argv, c
   return ChildProcess(pid);
 }
 
+ChildProcess::ChildProcess(pid_t pid) : pid_(pid), ended_fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+
 ChildProcess::ChildProcess(ChildProcess &&other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), status_(std::exchange(other.status_, std::nullopt)) {}
+    : pid_(std::exchange(other.pid_, -1)), ended_fd_(std::exchange(other.ended_fd_, -1)),
+      status_(std::exchange(other.status_, std::nullopt)) {}
 
 ChildProcess::~ChildProcess() {
+  if (ended_fd_ >= 0) ::close(ended_fd_);
   if (pid_ <= 0 || status_) return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
@@ -104,9 +108,8 @@ bool ChildProcess::running() {
 int ChildProcess::end(std::chrono::milliseconds patience) {
   signal(SIGTERM);
   if (running()) {
-    pollfd ended{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
+    pollfd ended{ended_fd_, POLLIN, 0};
     ::poll(&ended, 1, static_cast<int>(patience.count()));
-    if (ended.fd >= 0) ::close(ended.fd);
   }
   if (running()) {
     signal(SIGKILL);

@@ -21,14 +21,18 @@ public:
   ChildProcess &operator=(ChildProcess &&) = delete;
   ~ChildProcess(); // SIGKILL when it still runs
 
+  pid_t pid() const { return pid_; }
+  // Readable once it has ended, for poll(); ours to close.
+  int ended_fd() const { return ended_fd_; }
   void signal(int number) const;
   bool running();
   // Asks with SIGTERM, insists with SIGKILL after `patience`. Exit status, 128 + signal.
   int end(std::chrono::milliseconds patience);
 
 private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  explicit ChildProcess(pid_t pid);
   pid_t pid_ = -1;
+  int ended_fd_ = -1; // a pidfd
   std::optional<int> status_;
 };
 

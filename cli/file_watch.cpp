@@ -11,6 +11,8 @@
 namespace trellis::cli {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kQuiet{150}; // a linker is done when nothing was written for this long
 
 } // namespace
@@ -35,13 +37,12 @@ FileWatch::~FileWatch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-bool FileWatch::wait_for_event(std::chrono::milliseconds limit) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+bool FileWatch::wait_written(Clock::time_point deadline, int other) {
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd ready{fd_, POLLIN, 0};
-    if (left.count() < 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    std::array<pollfd, 2> ready{{{fd_, POLLIN, 0}, {other, POLLIN, 0}}};
+    if (left.count() < 0 || ::poll(ready.data(), ready.size(), static_cast<int>(left.count())) <= 0) return false;
+    if (ready[0].revents == 0) return false; // the other one
     alignas(inotify_event) std::array<char, 4096> buffer;
     const auto size = ::read(fd_, buffer.data(), buffer.size());
     bool ours = false;
@@ -56,8 +57,8 @@ bool FileWatch::wait_for_event(std::chrono::milliseconds limit) {
 }
 
 bool FileWatch::wait(std::chrono::milliseconds limit) {
-  if (!wait_for_event(limit)) return false;
-  while (wait_for_event(kQuiet))
+  if (!wait_written(Clock::now() + limit)) return false;
+  while (wait_written(Clock::now() + kQuiet))
     continue;
   return true;
 }

@@ -24,10 +24,12 @@ public:
   // [may block] True when a file changed and then stayed unchanged for a moment; false after `limit`, or when a signal
   // came.
   bool wait(std::chrono::milliseconds limit);
+  // [may block] True as soon as a file was written; false at `deadline`, when a signal came, or when the descriptor
+  // `other` became readable (-1: none), for programs that may end instead of writing.
+  bool wait_written(std::chrono::steady_clock::time_point deadline, int other = -1);
 
 private:
   FileWatch() = default;
-  bool wait_for_event(std::chrono::milliseconds limit);
 
   int fd_ = -1;
   std::map<int, std::set<std::string>> watched_; // watch -> file names in that folder

@@ -1,8 +1,8 @@
 #include "plugin_inspect.h"
 
 #include "contracts/authority.h"
+#include "contracts/subject_guard.h"
 #include "host/policy.h"
-#include "host/policy_bootstrap_subjects.h"
 #include "host/trust_minisign.h"
 #include <algorithm>
 
@@ -147,14 +147,14 @@ void append_contract_refusals(std::vector<Error> &out, const Manifest &contract,
     out.push_back(installed.error());
     return;
   }
-  if (const auto own = host::check_own_subjects(contract); !own) {
+  if (const auto own = check_own_subjects(contract); !own) {
     out.push_back(own.error());
     return;
   }
   std::vector<const Manifest *> others;
   for (const auto &manifest : known)
     others.push_back(&manifest);
-  if (const auto free = host::check_subjects_free(contract, others); !free) out.push_back(free.error());
+  if (const auto free = check_subjects_free(contract, others); !free) out.push_back(free.error());
 }
 
 Table refusal_table(const std::vector<Error> &refusals) {

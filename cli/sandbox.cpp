@@ -1,6 +1,7 @@
 #include "sandbox.h"
 
 #include "bundle.h"
+#include "file_watch.h"
 #include "file_write.h"
 #include "host/artifact.h"
 #include "wire/session_key.h"
@@ -11,13 +12,14 @@
 #include <rapidjson/document.h>
 #include <set>
 #include <sstream>
-#include <thread>
 
 namespace trellis::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kNatsStart{15};
 
 std::string read_file(const fs::path &path) {
   std::ifstream in(path, std::ios::binary);
@@ -109,11 +111,13 @@ Result<void> Sandbox::start_nats() {
   auto started = ChildProcess::start({program->string(), "-c", (folder_ / "bundle/nats/run.conf").string()}, log);
   if (!started) return tl::make_unexpected(started.error());
   nats_.emplace(std::move(*started));
-  const auto deadline = std::chrono::steady_clock::now() + 15s;
-  while (nats_url_.empty() && nats_->running() && std::chrono::steady_clock::now() < deadline) {
-    nats_url_ = client_url(folder_);
-    if (nats_url_.empty()) std::this_thread::sleep_for(5ms); // between two looks at the ports file
-  }
+  // The ports file tells its port. Watched before the first look, so that no event can be missed.
+  auto ports =
+      FileWatch::open({folder_ / (program->filename().string() + "_" + std::to_string(nats_->pid()) + ".ports")});
+  if (!ports) return tl::make_unexpected(ports.error());
+  const auto deadline = std::chrono::steady_clock::now() + kNatsStart;
+  for (bool more = true; more; more = ports->wait_written(deadline, nats_->ended_fd()))
+    if (nats_url_ = client_url(folder_); !nats_url_.empty()) break;
   if (nats_url_.empty())
     return fail("nats_failed", "nats-server", "it didn't start: " + read_file(log), "version 2.10 or later");
   return {};

@@ -73,6 +73,9 @@ const std::vector<Key<Config>> &host_keys() {
                            "time for answering what is in flight when a plugin stops"),
       duration_key<Config>("connect_retry_max_ms", &Config::connect_retry_max, 100, kHour,
                            "longest pause between two attempts to connect to NATS"),
+      duration_key<Config>("start_retry_max_ms", &Config::start_retry_max, 100, kHour,
+                           "longest pause before a control plane whose start failed is started again; the first one "
+                           "is 1 s, and each is twice the one before"),
   };
   return keys;
 }

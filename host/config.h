@@ -55,7 +55,8 @@ struct Config {
   std::size_t max_generations = 8;
   std::chrono::milliseconds drain{10000}; // for answering what is in flight when a plugin stops
   std::chrono::milliseconds connect_retry_max{5000};
-  std::vector<std::string> nats_servers; // [nats]
+  std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
+  std::vector<std::string> nats_servers;             // [nats]
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
   std::vector<PluginConfig> plugins;        // in file order

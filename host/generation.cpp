@@ -106,12 +106,13 @@ private:
 // Lives on the threads that start and stop it; what other threads touch says so. Members are destroyed in reverse:
 // nothing may call into the instance once `calls` is gone.
 struct Generation::State {
-  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session)
+  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session, LoadedCode idle)
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
         api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
-            privileged.get()) {}
+            privileged.get()),
+        code(std::move(idle)) {}
 
   const HostParts host;
   const PluginConfig config;
@@ -131,6 +132,7 @@ struct Generation::State {
   std::unique_ptr<Calls> calls;
   std::vector<std::unique_ptr<Subscription>> subscriptions;
   bool started = false; // the plugin's own start has succeeded
+  bool clean = true;    // nothing of it was left behind
 
   const Manifest &manifest() const { return artifact->manifest(); }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
@@ -156,9 +158,11 @@ struct Generation::State {
 };
 
 Result<void> Generation::State::create() {
-  auto loaded = load_code(*artifact);
-  if (!loaded) return tl::make_unexpected(loaded.error());
-  code = std::move(*loaded);
+  if (!code.entry) {
+    auto loaded = load_code(*artifact);
+    if (!loaded) return tl::make_unexpected(loaded.error());
+    code = std::move(*loaded);
+  }
   ErrorText words;
   const auto status = code.entry->create(api.table(), &plugin, words.sink());
   if (status != TRELLIS_OK || !plugin)
@@ -345,8 +349,9 @@ void Generation::State::report(std::string_view connection, ConnectionState stat
                   {{"plugin", config.name}, {"connection", connection}, {"detail", detail}});
 }
 
-Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key)
-    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key))) {}
+Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
+                       LoadedCode code)
+    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(code))) {}
 
 Generation::~Generation() = default;
 
@@ -374,10 +379,18 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.calls) state.calls->wait_idle(deadline);
   if (state.is_control_plane()) state.host.control_plane.plugin_validator()->detach();
   if (state.plugin) state.run_stop(deadline);
-  const bool clean = !state.calls || state.calls->stop(std::max(deadline, Clock::now() + kConnectPoll));
+  state.clean = !state.calls || state.calls->stop(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
-  if (clean) state.destroy();
-  return clean;
+  if (state.clean) state.destroy();
+  return state.clean;
+}
+
+bool Generation::left_behind() const {
+  return !state_->clean;
+}
+
+LoadedCode Generation::idle_code() const {
+  return state_->clean && !state_->plugin ? state_->code : LoadedCode{};
 }
 
 void Generation::rotate() {

@@ -12,6 +12,7 @@
 #include "artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "loader.h"
 #include "plugin_policy.h"
 #include "policy.h"
 #include <chrono>
@@ -37,20 +38,26 @@ struct HostParts {
 
 class Generation {
 public:
-  Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key);
+  // `code`: of this artifact, whose instance has ended (idle_code of an earlier generation); empty: a copy is loaded.
+  Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
+             LoadedCode code = {});
   // Call stop() first.
   ~Generation();
   Generation(const Generation &) = delete;
   Generation &operator=(const Generation &) = delete;
 
-  // [may block] Errors: those of load_code; "create_failed", "start_failed" with the plugin's words;
-  // "handlers_disagree" naming each surface; "host_only_extension" for one that only the control plane may offer;
-  // "cancelled" when `stop` was requested while it waited for NATS. Of the control plane also those of
+  // [may block] A start that fails has stopped again. Errors: those of load_code; "create_failed", "start_failed" with
+  // the plugin's words; "handlers_disagree" naming each surface; "host_only_extension" for one that only the control
+  // plane may offer; "cancelled" when `stop` was requested while it waited for NATS. Of the control plane also those of
   // PrivilegedConnections::open, and "extension_missing".
   Result<void> start(std::stop_token stop);
   // [may block] Drains until `deadline`. False when a handler never came back: this object must then live as long as
   // the process.
   bool stop(std::chrono::steady_clock::time_point deadline);
+  // After stop, or a start that failed: whether that call left the instance behind, and else the code, which another
+  // instance can be made in. Empty when none was loaded.
+  bool left_behind() const;
+  LoadedCode idle_code() const;
   // New credentials, without losing a request.
   void rotate();
 

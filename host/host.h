@@ -7,10 +7,12 @@
 //
 // The plugin with the role of the control plane asks nobody, is never replaced, and stops when all others have. Until
 // it runs, policy "plugin" answers that there is nobody to ask; its attaching is a change like any other, so everything
-// else follows from the order of events.
+// else follows from the order of events. A start of it that fails is tried again with growing pauses: what keeps it
+// from starting is repaired elsewhere, and until then nobody can be asked about anything.
 #pragma once
 
 #include "generation.h"
+#include "state_lock.h"
 #include "trust.h"
 #include <condition_variable>
 #include <deque>
@@ -53,7 +55,8 @@ struct HostStatus {
 
 class Host {
 public:
-  // Opens the policy and the network loop; nothing is loaded yet. `log` outlives it.
+  // Takes the state folder, opens the policy and the network loop; nothing is loaded yet. `log` outlives it. Errors:
+  // those of StateLock::take, make_private_folder and open_policy.
   static Result<std::unique_ptr<Host>> open(Config config, const Log &log);
   ~Host();
   Host(const Host &) = delete;
@@ -77,7 +80,7 @@ private:
   struct Inspected;
 
   // `outside`: nullptr for policy "plugin".
-  Host(Config config, const Log &log, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
+  Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
 
   // [thread-safe]
   void post(std::function<void()> message);
@@ -104,6 +107,8 @@ private:
   void undecided(Slot &slot, const std::string &detail);
   void activate(Slot &slot);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
+  void start_failed(Slot &slot, const Error &problem);
+  void retry_starts();
   void withdraw(Slot &slot, Phase phase, const std::string &detail);
   void rotate_dependents(const std::vector<std::string> &changed);
   void enter(Slot &slot, Phase phase, const std::string &detail = {});
@@ -112,12 +117,14 @@ private:
   void stop_all();
   void stop_control_plane();
   void report_hung() const;
+  std::optional<std::chrono::steady_clock::time_point> next_wake() const;
 
   // Runs `work` on the slot's own thread, then `done` on the control thread.
   void run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done);
 
   Config config_;
   const Log &log_;
+  const StateLock lock_;
   std::unique_ptr<NatsLoop> loop_;
   std::mutex mutex_; // guards messages_; both outlive the policy, which may answer until its end
   std::condition_variable arrived_;

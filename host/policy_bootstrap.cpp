@@ -1,8 +1,8 @@
 #include "policy_bootstrap.h"
 #include "contracts/canonical.h"
 #include "contracts/json.h"
+#include "contracts/subject_guard.h"
 #include "policy_bootstrap_answers.h"
-#include "policy_bootstrap_subjects.h"
 #include "wire/proof.h"
 #include "wire/session_key.h"
 #include <algorithm>

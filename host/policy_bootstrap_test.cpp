@@ -1,4 +1,3 @@
-#include "policy_bootstrap_subjects.h"
 #include "policy_test_support.h"
 #include <catch2/catch_test_macros.hpp>
 
@@ -136,13 +135,6 @@ TEST_CASE("A feed can't listen outside its section") {
   CHECK(fixture.reason(contract) == "contract_catalog_issue");
 }
 
-TEST_CASE("A feed can't listen to everything") {
-  const Manifest contract =
-      service("acme.evil@v1", "",
-              R"(,"feeds":{"F.All":{"version":"v1","subject":">","input":{"schema":"Any"},"event":{"schema":"Any"}}})");
-  CHECK(check_own_subjects(contract).error().code == "subject_invalid");
-}
-
 TEST_CASE("A subject of an accepted contract is taken") {
   const Manifest thief = service("acme.thief@v1", rpc("Echo.Say"));
   const PolicyFixture fixture(accept(echo()) + accept(thief), {echo(), thief});
@@ -168,15 +160,6 @@ TEST_CASE("Another version of the same contract may have the same subjects") {
   const PolicyFixture fixture(accept(echo()) + accept(next), {echo(), next});
   CHECK(fixture.ask(echo()).status == 200);
   CHECK(fixture.ask(next).status == 200);
-}
-
-TEST_CASE("Subjects overlap when one message could match both") {
-  CHECK(subjects_overlap("rpc.v1.A.B", "rpc.v1.A.B"));
-  CHECK(subjects_overlap("events.v1.A.*", "events.v1.A.b"));
-  CHECK(subjects_overlap("events.v1.A.*", "events.v1.*.b"));
-  CHECK_FALSE(subjects_overlap("rpc.v1.A.B", "rpc.v1.A.C"));
-  CHECK_FALSE(subjects_overlap("rpc.v1.A", "rpc.v1.A.B"));
-  CHECK_FALSE(subjects_overlap("events.v1.A.*", "events.v1.A.b.c"));
 }
 
 // ------------------------------------------------------------------------------------------------- acceptance,

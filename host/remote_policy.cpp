@@ -1,11 +1,12 @@
 #include "remote_policy.h"
 #include "contracts/json.h"
 #include "remote_policy_answers.h"
+#include "wire/clock_offset.h"
 #include "wire/connect_token.h"
 #include "wire/url.h"
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
+#include <cmath>
 #include <rapidjson/document.h>
 #include <utility>
 
@@ -15,10 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr char kRoute[] = "/bootstrap/service";
-
-std::int64_t seconds(std::int64_t ms) {
-  return ms >= 0 ? ms / 1000 : -((999 - ms) / 1000);
-}
 
 // The request without its manifest.
 std::string without_contract(JsonDocument &request) {
@@ -31,9 +28,9 @@ std::string without_contract(JsonDocument &request) {
 // The control plane's clock, as far as its answers tell: the local one plus an offset (03 §7.4).
 struct RemotePolicy::ServerClock {
   std::function<std::int64_t()> local; // Unix milliseconds
-  std::atomic<std::int64_t> offset_ms{0};
+  std::atomic<double> offset_ms{0};
 
-  std::int64_t now() const { return seconds(local() + offset_ms); }
+  std::int64_t now() const { return corrected_iat(local(), offset_ms); }
 };
 
 // One HTTP request and what became of it.
@@ -99,7 +96,7 @@ Result<ConnectionCredentials> RemotePolicy::credentials(const SessionKey &key, s
                 purpose = std::string(use),
                 clock = server_clock_] { return make_connect_token(*key, clock->now(), digest, purpose); };
   return ConnectionCredentials{
-      {sentinel->jwt, sentinel->seed.clone()}, std::move(token), seconds(options_.clock()) + options_.jwt_life.count()};
+      {sentinel->jwt, sentinel->seed.clone()}, std::move(token), options_.clock() / 1000 + options_.jwt_life.count()};
 }
 
 // The control plane says what became of the principal; not at once, because it may deny for as long as it recovers.
@@ -203,7 +200,8 @@ PolicyAnswer RemotePolicy::settle(const Principal &principal, Exchange exchange)
   case RemoteStep::refused: ask_again_in(std::max(options_.refused_retry, pause.value_or(0ms))); break;
   case RemoteStep::correct_clock:
     ask_again_in(pause.value_or(corrected ? 0ms : options_.pending_retry));
-    return verdict.answer; // nothing was decided: who was ready stays so
+    // Nothing was decided: who was ready stays so.
+    return undecided_answer("iat_out_of_range", clock_difference(server_clock_->offset_ms));
   case RemoteStep::no_answer: break;
   }
   const std::lock_guard lock(mutex_);
@@ -216,7 +214,7 @@ PolicyAnswer RemotePolicy::settle(const Principal &principal, Exchange exchange)
 
 // False when that changes next to nothing: asking again at once wouldn't help.
 bool RemotePolicy::correct_clock(std::int64_t server_now, const Exchange &exchange) {
-  const std::int64_t offset = server_now * 1000 - (exchange.sent_ms + exchange.received_ms) / 2;
+  const double offset = clock_offset_ms(exchange.sent_ms, exchange.received_ms, server_now);
   return std::abs(offset - server_clock_->offset_ms.exchange(offset)) >= 1000;
 }
 

@@ -29,8 +29,8 @@ struct RemotePolicyOptions {
   std::function<std::int64_t()> clock = unix_ms_now;
   HttpLimits http{.timeout = std::chrono::milliseconds(15'000)};
   std::size_t max_waiting = 256; // questions that aren't asked yet; more are answered as undecided
-  // Until asking again: what an operator may decide any moment, what was refused and can be repaired over there, and
-  // a control plane that can't be reached (doubling).
+  // Until asking again: what an operator may decide any moment, what has to be repaired over there, and a control
+  // plane that can't be reached (doubling).
   std::chrono::milliseconds pending_retry{5000}, refused_retry{30'000};
   std::chrono::milliseconds network_retry_min{1000}, network_retry_max{30'000};
 };

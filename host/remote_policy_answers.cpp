@@ -3,15 +3,23 @@
 #include "contracts/json_write.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <ctime>
 #include <rapidjson/document.h>
 
 namespace trellis::host {
 namespace {
 
-constexpr std::string_view kWaiting[] = {"authority_update_required", "authority_migration_required",
-                                         "authority_reconciliation_pending", "contract_activation_pending",
-                                         "contract_catalog_issue"};
+// Beyond 04 §7.3, whose clients end at the last three: a host outlives them, and an operator who provisions or enables
+// an instance is watching.
+constexpr std::string_view kWaiting[] = {"authority_update_required",
+                                         "authority_migration_required",
+                                         "authority_reconciliation_pending",
+                                         "contract_activation_pending",
+                                         "contract_catalog_issue",
+                                         "unknown_service",
+                                         "service_disabled",
+                                         "service_deployment_disabled"};
 
 std::optional<std::int64_t> server_time(const JsonValue &body) {
   const JsonValue *value = find_member(body, "serverNow");
@@ -62,11 +70,9 @@ RemoteVerdict with_reason(int status, std::string_view text, const JsonValue &bo
   const auto reason = string_member(body, "reason");
   if (reason == "iat_out_of_range")
     if (const auto now = server_time(body))
-      return {RemoteStep::correct_clock,
-              undecided_answer("iat_out_of_range", "this machine's clock differs from the control plane's"), now,
-              nullptr};
+      return {RemoteStep::correct_clock, undecided_answer(reason, "this machine's clock is wrong"), now, nullptr};
   if (reason == "manifest_required") return {RemoteStep::send_manifest, refused(status, text), {}, nullptr};
-  if (reason == "unknown_service") return {RemoteStep::refused, unknown_service(status, session_key), {}, nullptr};
+  if (reason == "unknown_service") return {RemoteStep::wait, unknown_service(status, session_key), {}, nullptr};
   const bool waits = std::ranges::find(kWaiting, reason) != std::end(kWaiting);
   return {waits ? RemoteStep::wait : RemoteStep::refused, refused(status, text), {}, nullptr};
 }
@@ -75,6 +81,13 @@ RemoteVerdict with_reason(int status, std::string_view text, const JsonValue &bo
 
 PolicyAnswer undecided_answer(std::string_view reason, std::string_view message) {
   return {503, JsonObjectText().text("reason", reason).text("message", message).str()};
+}
+
+std::string clock_difference(double offset_ms) {
+  const auto seconds = static_cast<std::int64_t>(std::llround(offset_ms / 1000));
+  if (seconds == 0) return "the control plane refuses a time that agrees with its own";
+  return "this machine's clock is " + std::to_string(std::abs(seconds)) + " s " +
+         (seconds < 0 ? "ahead of" : "behind") + " the control plane's, whose time is used now";
 }
 
 RemoteVerdict judge_remote_answer(int status, std::string_view text, std::string_view session_key) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace trellis::host {
@@ -14,8 +15,8 @@ enum class RemoteStep {
   ready,
   send_manifest, // the same again, with the contract
   correct_clock, // again with the clock of `server_now`
-  wait,          // an operator or another service changes it, soon perhaps
-  refused,       // an operator has to repair something
+  wait,          // an operator decides it any moment, or another service changes it
+  refused,       // something has to be repaired
   no_answer,     // the control plane is in trouble, or this isn't one
 };
 
@@ -28,6 +29,9 @@ struct RemoteVerdict {
 
 // `session_key`: who asked, for messages to the operator.
 RemoteVerdict judge_remote_answer(int status, std::string_view body, std::string_view session_key);
+
+// For people: whose clock is ahead, and by how much. `offset_ms`: what the local clock lacks (wire/clock_offset.h).
+std::string clock_difference(double offset_ms);
 
 // Retry-After as seconds or HTTP date, between 0 and 60 s; nullopt when absent or unreadable.
 std::optional<std::chrono::milliseconds> retry_after(std::string_view value, std::int64_t now_ms);

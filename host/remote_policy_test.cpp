@@ -146,6 +146,22 @@ TEST_CASE("A clock that is off is corrected from the server's, and the question 
   CHECK(check_connect_token(credentials->auth_token(), kNow + kAhead));
 }
 
+TEST_CASE("A clock that is off is named with whose it is and by how much") {
+  CHECK(clock_difference(-3'600'200) == "this machine's clock is 3600 s ahead of the control plane's, whose time is "
+                                        "used now");
+  CHECK(clock_difference(45'000) == "this machine's clock is 45 s behind the control plane's, whose time is used now");
+  CHECK(clock_difference(400) == "the control plane refuses a time that agrees with its own");
+}
+
+TEST_CASE("What an operator switches on is noticed as fast as an accepted plan, what is broken is asked about less") {
+  for (const std::string reason : {"unknown_service", "service_disabled", "service_deployment_disabled",
+                                   "authority_update_required", "contract_activation_pending"}) {
+    INFO(reason);
+    CHECK(judge_remote_answer(403, R"({"reason":")" + reason + R"("})", "key").step == RemoteStep::wait);
+  }
+  CHECK(judge_remote_answer(409, R"({"reason":"presented_contract_invalid"})", "key").step == RemoteStep::refused);
+}
+
 TEST_CASE("A server that calls every clock wrong isn't asked in a tight loop") {
   HttpServer server([](const HttpRequest &) {
     return http_answer(400, R"({"reason":"iat_out_of_range","serverNow":)" + std::to_string(kNow) + "}");

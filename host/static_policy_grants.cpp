@@ -1,7 +1,7 @@
 #include "static_policy_grants.h"
 #include "contracts/json_write.h"
+#include "contracts/subject_guard.h"
 #include "policy_bootstrap.h"
-#include "policy_bootstrap_subjects.h"
 #include "wire/jwt.h"
 #include <algorithm>
 #include <set>

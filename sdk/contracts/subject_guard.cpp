@@ -82,12 +82,25 @@ Result<void> check_shape(const OwnedSubject &owned) {
   return {};
 }
 
-std::set<std::string, std::less<>> reserved_namespaces(const std::vector<Manifest> &builtin) {
-  std::set<std::string, std::less<>> out;
+using Namespaces = std::set<std::string, std::less<>>;
+
+Namespaces reserved_namespaces(const std::vector<Manifest> &builtin) {
+  Namespaces out;
   for (const Manifest &manifest : builtin)
     for (const OwnedSubject &owned : owned_subjects(manifest))
       out.emplace(namespace_of(owned.subject));
   return out;
+}
+
+Result<void> check_names(const Manifest &contract, const Namespaces &reserved) {
+  for (const OwnedSubject &owned : owned_subjects(contract)) {
+    if (auto shape = check_shape(owned); !shape) return shape;
+    const std::string name_space(namespace_of(owned.subject));
+    if (reserved.contains(name_space))
+      return bad_subject("subject_reserved", owned, "lies in the platform's namespace " + name_space,
+                         "a namespace of the contract's own");
+  }
+  return {};
 }
 
 } // namespace
@@ -107,15 +120,15 @@ Result<void> check_own_subjects(const Manifest &contract, const std::vector<Mani
       return fail("contract_id_reserved", "/id", "\"" + contract.id() + "\" is a contract of the platform",
                   "an id of its own");
   }
-  const auto reserved = reserved_namespaces(builtin);
-  for (const OwnedSubject &owned : owned_subjects(contract)) {
-    if (auto shape = check_shape(owned); !shape) return shape;
-    const std::string name_space(namespace_of(owned.subject));
-    if (reserved.contains(name_space))
-      return bad_subject("subject_reserved", owned, "lies in the platform's namespace " + name_space,
-                         "a namespace of the contract's own");
-  }
-  return {};
+  return check_names(contract, reserved_namespaces(builtin));
+}
+
+Result<void> check_own_subjects(const Manifest &contract) {
+  static const Namespaces reserved{"Auth", "Health", "Jobs", "State", "Trellis"};
+  if (contract.id().starts_with("trellis."))
+    return fail("contract_id_reserved", "/id", "\"" + contract.id() + "\" is reserved for the platform",
+                "an id that doesn't start with \"trellis.\"");
+  return check_names(contract, reserved);
 }
 
 Result<void> check_subjects_free(const Manifest &contract, const std::vector<const Manifest *> &others) {

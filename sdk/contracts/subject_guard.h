@@ -20,6 +20,10 @@ bool subjects_overlap(std::string_view a, std::string_view b);
 // "subject_invalid", "subject_reserved"; where = a JSON pointer.
 Result<void> check_own_subjects(const Manifest &contract, const std::vector<Manifest> &builtin);
 
+// The same for whoever hasn't the platform's manifests (a host decides without a control plane too): ids that start
+// with "trellis." and the namespaces of its five contracts (05 §1) are out of reach for every contract.
+Result<void> check_own_subjects(const Manifest &contract);
+
 // No subject overlaps one of a contract with another id. Code "subject_owned".
 Result<void> check_subjects_free(const Manifest &contract, const std::vector<const Manifest *> &others);
 

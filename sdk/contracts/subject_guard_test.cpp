@@ -26,7 +26,10 @@ std::string code_of(const Result<void> &checked) {
 TEST_CASE("patterns overlap when one subject can match both") {
   CHECK(subjects_overlap("events.v1.A.*", "events.v1.A.x"));
   CHECK(subjects_overlap("events.v1.A.*.y", "events.v1.A.x.*"));
+  CHECK(subjects_overlap("rpc.v1.A.B", "rpc.v1.A.B"));
   CHECK_FALSE(subjects_overlap("events.v1.A.*", "events.v1.A"));
+  CHECK_FALSE(subjects_overlap("events.v1.A.*", "events.v1.A.b.c"));
+  CHECK_FALSE(subjects_overlap("rpc.v1.A", "rpc.v1.A.B"));
   CHECK_FALSE(subjects_overlap("events.v1.A.x", "events.v1.A.y"));
 }
 
@@ -36,6 +39,23 @@ TEST_CASE("the platform's ids and namespaces are its own, and its own manifest p
   CHECK(check_own_subjects(service("acme.a@v1", "rpc.v1.Acme.Health"), builtin));
   CHECK(code_of(check_own_subjects(service("trellis.auth@v1", "rpc.v1.Acme.X"), builtin)) == "contract_id_reserved");
   CHECK(code_of(check_own_subjects(service("acme.a@v1", "rpc.v1.Auth.Other"), builtin)) == "subject_reserved");
+}
+
+TEST_CASE("without its manifests, the platform's names are known too") {
+  CHECK(check_own_subjects(service("acme.a@v1", "rpc.v1.Acme.Health")));
+  CHECK(code_of(check_own_subjects(service("trellis.mine@v1", "rpc.v1.Acme.X"))) == "contract_id_reserved");
+  for (const std::string name : {"Auth", "Health", "Jobs", "State", "Trellis"}) {
+    INFO(name);
+    CHECK(code_of(check_own_subjects(service("acme.a@v1", "rpc.v1." + name + ".X"))) == "subject_reserved");
+  }
+}
+
+TEST_CASE("a feed can't listen to everything") {
+  const auto manifest = Manifest::parse(R"({"format":"trellis.contract.v1","id":"acme.evil@v1","displayName":"n",
+    "description":"d","kind":"service","schemas":{"S":{"type":"object"}},
+    "feeds":{"F.All":{"version":"v1","subject":">","input":{"schema":"S"},"event":{"schema":"S"}}}})");
+  REQUIRE(manifest);
+  CHECK(code_of(check_own_subjects(*manifest)) == "subject_invalid");
 }
 
 TEST_CASE("an owned subject is plain tokens below its section and version") {

@@ -8,6 +8,7 @@
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
+#include <filesystem>
 #include <rapidjson/document.h>
 
 using namespace trellis;
@@ -140,6 +141,22 @@ TEST_CASE("a host waits for NATS, and for its control plane") {
   live.nats().start();
   CHECK(live.logged({"HTTP is served"}, 60s));
   CHECK(live.logged({"plugin pending", "\"echo\"", "authority_update_required"}));
+  CHECK(live.stop() == 0);
+}
+
+TEST_CASE("a control plane that can't start is tried again, which is said once, and starts when the reason is gone") {
+  // With one copy of its code at most: an attempt takes none.
+  LiveControlPlane live(LiveControlPlane::Options{
+      .host_lines = "log_level = \"debug\"\nstart_retry_max_ms = 200\nmax_generations = 1\n"});
+  const auto seed = live.bundle() / "nats/secrets/auth-target-signing.seed";
+  std::filesystem::permissions(seed, std::filesystem::perms(0644));
+  live.launch();
+  CHECK(live.logged({"plugin failed", "\"auth\"", "auth-target-signing.seed", "it is tried again"}));
+  CHECK(wait_until([&] { return live.count_logged({"starting the control plane again"}) >= 3; }, 60s));
+  std::filesystem::permissions(seed, std::filesystem::perms(0600));
+  CHECK(live.logged({"plugin running", "\"auth\""}, 60s));
+  CHECK(live.count_logged({"plugin failed"}) == 1);
+  CHECK(live.count_logged({"plugin starting", "\"auth\""}) == 1);
   CHECK(live.stop() == 0);
 }
 

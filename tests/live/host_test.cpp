@@ -302,3 +302,15 @@ TEST_CASE("the control socket of a host with static policy answers while it runs
   CHECK(shop.stop() == 0);
   CHECK_FALSE(std::filesystem::exists(socket));
 }
+
+TEST_CASE("a second host on the same state folder doesn't start, and names the folder and the first") {
+  Shop shop;
+  shop.start();
+  const auto second = run_program({built("trellis-host").string(), "--config", shop.config_file().string()});
+  CHECK(second.status == 1);
+  CHECK_THAT(second.err, ContainsSubstring("state_dir_in_use") && ContainsSubstring(shop.bundle() / "state") &&
+                             ContainsSubstring("pid " + std::to_string(shop.process().pid())));
+  CHECK(say(*shop.connect("clerk"), "still here") == R"({"message":"still here"})");
+  shop.kill();
+  shop.start(); // a crash leaves nothing that has to be cleaned up
+}

@@ -12,6 +12,7 @@
 #include "host/control_socket.h"
 #include "http/http_client.h"
 #include "live_host.h"
+#include "log_lines.h"
 #include "support/wait_until.h"
 #include "wire/ulid.h"
 #include <arpa/inet.h>
@@ -51,12 +52,6 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
   return text;
-}
-
-bool holds_all(const std::string &line, const std::vector<std::string> &texts) {
-  for (const auto &text : texts)
-    if (line.find(text) == std::string::npos) return false;
-  return true;
 }
 
 // As the host computes it; a debug build of the control plane is too large for reading it byte by byte.
@@ -215,21 +210,11 @@ void LiveControlPlane::accept_plan(cli::ControlPlane &plane, const std::string &
 }
 
 std::size_t LiveControlPlane::count_logged(const std::vector<std::string> &texts) const {
-  std::istringstream lines(log());
-  std::size_t count = 0;
-  for (std::string line; std::getline(lines, line);)
-    if (holds_all(line, texts)) ++count;
-  return count;
+  return count_lines(log(), texts);
 }
 
 std::size_t LiveControlPlane::line_of(const std::vector<std::string> &texts) const {
-  std::istringstream lines(log());
-  std::size_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (holds_all(line, texts)) return number;
-  }
-  return 0;
+  return first_line(log(), texts);
 }
 
 bool LiveControlPlane::logged(const std::vector<std::string> &texts, std::chrono::milliseconds limit) const {

@@ -2,6 +2,7 @@
 
 #include "cli/bundle.h"
 #include "host/artifact.h"
+#include "log_lines.h"
 #include "support/wait_until.h"
 #include "wire/ulid.h"
 #include <csignal>
@@ -23,12 +24,6 @@ std::string quoted_list(const std::vector<std::string> &texts) {
   for (const auto &text : texts)
     out += (out.size() > 1 ? ", \"" : "\"") + text + "\"";
   return out + "]";
-}
-
-bool holds_all(const std::string &line, const std::vector<std::string> &texts) {
-  for (const auto &text : texts)
-    if (line.find(text) == std::string::npos) return false;
-  return true;
 }
 
 // The lines of the [account] table of a bundle's policy.toml but the JWTs' life.
@@ -168,11 +163,7 @@ std::unique_ptr<Caller> LiveHost::connect(const std::string &name) {
 }
 
 std::size_t LiveHost::count_logged(const std::vector<std::string> &texts) const {
-  std::istringstream lines(log());
-  std::size_t count = 0;
-  for (std::string line; std::getline(lines, line);)
-    if (holds_all(line, texts)) ++count;
-  return count;
+  return count_lines(log(), texts);
 }
 
 bool LiveHost::logged(const std::vector<std::string> &texts, std::chrono::milliseconds limit) const {

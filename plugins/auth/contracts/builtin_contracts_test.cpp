@@ -1,6 +1,7 @@
 #include "builtin_contracts.h"
 
 #include "contracts/compatibility.h"
+#include "contracts/subject_guard.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
@@ -68,6 +69,21 @@ TEST_CASE("core is shipped with the flag that normalization drops") {
   REQUIRE(internal);
   CHECK(internal->IsTrue());
   CHECK(shipped_manifest("L4HW6uUIxDhK1Kpa_PUxpumoMberMgiCgJTNN5Qvje0").empty());
+}
+
+TEST_CASE("the subjects of the built-in contracts are reserved also where their manifests aren't known") {
+  for (const auto &manifest : builtin()) {
+    INFO(manifest.id());
+    std::string text = manifest.normalized();
+    const auto at = text.find("\"id\":\"" + manifest.id());
+    REQUIRE(at != std::string::npos);
+    text.replace(at, 6 + manifest.id().size(), "\"id\":\"acme.other@v1");
+    const auto taken = Manifest::parse(text);
+    REQUIRE(taken);
+    const auto checked = check_own_subjects(*taken);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().code == "subject_reserved");
+  }
 }
 
 TEST_CASE("the built-in contracts are compatible with the reference manifests") {

@@ -1,0 +1,193 @@
+// The rounds of questions: once every file has been read, its contract becomes known, policy is asked about each
+// plugin, and the answers decide what runs.
+#include "host_slot.h"
+
+#include <algorithm>
+#include <rapidjson/document.h>
+#include <utility>
+
+namespace trellis::host {
+namespace {
+
+std::string member(const PolicyAnswer &answer, std::string_view name) {
+  const auto body = parse_json(answer.body);
+  return body ? std::string(string_member(*body, name)) : std::string();
+}
+
+template <class Fn>
+void each_used_contract(const Manifest &manifest, Fn fn) {
+  const auto &uses = manifest.model().uses;
+  if (!uses) return;
+  for (const auto *group : {&uses->required, &uses->optional})
+    if (*group)
+      for (const auto &[alias, use] : **group)
+        fn(use.contract);
+}
+
+} // namespace
+
+// -------------------------------------------------------------------------------------------------------- contracts
+
+// Once every file has been read: what is known to all, then the questions.
+void Host::publish_contracts() {
+  if (inspections_ > 0) return;
+  ContractDirectory::Contracts known;
+  std::vector<Manifest> manifests;
+  const auto add = [&](Slot &slot, const Manifest &manifest) {
+    const auto [entry, fresh] = known.try_emplace(manifest.id(), manifest);
+    if (fresh) manifests.push_back(manifest);
+    if (!fresh && entry->second.digest() != manifest.digest() && slot.vetted && !slot.running) {
+      slot.vetted.reset();
+      enter(slot, Phase::refused, "another plugin serves another version of " + manifest.id());
+    }
+  };
+  for (const auto &[name, slot] : slots_) {
+    // Not for policy: it knows them better, or has none.
+    const auto *artifact = slot->running  ? &slot->running->artifact()
+                           : slot->vetted ? slot->vetted->artifact.get()
+                                          : nullptr;
+    if (slot->is_control_plane() && artifact)
+      for (const auto &manifest : artifact->manifests())
+        known.insert_or_assign(manifest.id(), manifest);
+  }
+  for (auto &[name, slot] : slots_)
+    if (slot->vetted && slot->wanted && !slot->is_control_plane()) add(*slot, slot->vetted->artifact->manifest());
+  for (auto &[name, slot] : slots_)
+    if (slot->running && !slot->vetted && !slot->is_control_plane()) add(*slot, slot->running->manifest());
+
+  std::vector<std::string> changed;
+  const auto before = contracts_.snapshot();
+  for (const auto &[id, manifest] : known)
+    if (const auto old = before->find(id); old == before->end() || old->second.digest() != manifest.digest())
+      changed.push_back(id);
+  contracts_.replace(std::move(known));
+  policy_.set_known_contracts(std::move(manifests));
+  rotate_dependents(changed);
+  ask_all();
+}
+
+// A connection's permissions are made when it connects: those that use a changed contract connect again.
+void Host::rotate_dependents(const std::vector<std::string> &changed) {
+  const bool all = std::exchange(rotate_all_, false);
+  for (auto &[name, slot] : slots_) {
+    if (!slot->running) continue;
+    bool depends = false;
+    each_used_contract(slot->running->manifest(), [&](const std::string &id) {
+      depends = depends || all || std::find(changed.begin(), changed.end(), id) != changed.end();
+    });
+    if (depends) slot->running->rotate();
+  }
+}
+
+// -------------------------------------------------------------------------------------------------------- questions
+
+void Host::ask_all() {
+  if (stopping_ || inspections_ > 0) return;
+  for (auto &[name, slot] : slots_)
+    if (slot->wanted && slot->config.enabled) ask(*slot);
+  report_when_settled();
+}
+
+void Host::ask(Slot &slot) {
+  if (slot.busy) {
+    slot.look_again = true;
+    return;
+  }
+  const Manifest *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : nullptr;
+  if (!manifest && slot.running) manifest = &slot.running->manifest();
+  if (!manifest || !slot.key) return;
+  if (slot.is_control_plane()) return ask_control_plane(slot);
+  if (slot.enrolled) return bootstrap(slot, *manifest);
+  enroll_then_bootstrap(slot, *manifest);
+}
+
+// It is under no policy: an inspected file runs.
+void Host::ask_control_plane(Slot &slot) {
+  if (!slot.running && slot.phase == Phase::inspecting) activate(slot);
+}
+
+void Host::enroll_then_bootstrap(Slot &slot, const Manifest &manifest) {
+  ++questions_;
+  policy_.enroll(slot.config.deployment, slot.key->text(),
+                 [this, name = slot.config.name, manifest](const PolicyAnswer &answer) {
+                   post([this, name, manifest, answer] {
+                     --questions_;
+                     const auto found = slots_.find(name);
+                     if (found == slots_.end() || !found->second->key) return;
+                     auto &asked = *found->second;
+                     if (answer.status != 200) return answered(asked, answer);
+                     asked.enrolled = true;
+                     bootstrap(asked, manifest);
+                   });
+                 });
+}
+
+void Host::bootstrap(Slot &slot, const Manifest &manifest) {
+  ++questions_;
+  policy_.bootstrap(bootstrap_request(*slot.key, manifest, true, policy_.now()),
+                    [this, name = slot.config.name](const PolicyAnswer &answer) {
+                      post([this, name, answer] {
+                        --questions_;
+                        const auto found = slots_.find(name);
+                        if (found != slots_.end()) answered(*found->second, answer);
+                      });
+                    });
+}
+
+// A server refused the plugin's credentials. The answer brings new ones, for a plugin that is still starting too; a
+// refusal ends it.
+void Host::denied(const std::string &name) {
+  const auto found = slots_.find(name);
+  if (found == slots_.end() || stopping_ || !found->second->key) return;
+  auto &slot = *found->second;
+  if (!slot.busy) return ask(slot);
+  const auto *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : slot.manifest();
+  if (manifest) bootstrap(slot, *manifest);
+}
+
+// ---------------------------------------------------------------------------------------------------------- answers
+
+void Host::answered(Slot &slot, const PolicyAnswer &answer) {
+  if (!slot.wanted || stopping_) return;
+  if (slot.busy) {
+    slot.look_again = true;
+    // What waits for a connection that policy no longer grants would wait for ever.
+    if (answer.decided() && answer.status != 200) slot.thread.request_stop();
+    return;
+  }
+  if (!answer.decided()) return undecided(slot, member(answer, "reason") + ": " + member(answer, "message"));
+  if (answer.status == 200) {
+    const bool up_to_date =
+        slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
+    if (!up_to_date || !same_plugin(slot.running->config(), slot.config)) return activate(slot);
+    if (slot.phase != Phase::running) enter(slot, Phase::running);
+    return report_when_settled();
+  }
+  const auto phase = answer.status == 202 ? Phase::pending : Phase::refused;
+  const auto detail = member(answer, "reason") + ": " + member(answer, "message");
+  const bool about_successor =
+      slot.running && slot.vetted && slot.running->manifest().digest() != slot.vetted->artifact->manifest().digest();
+  if (!slot.running) {
+    enter(slot, phase, detail);
+  } else if (about_successor) {
+    log_.warn(
+        "the plugin's new version isn't approved; the running one stays",
+        {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
+    slot.vetted.reset(); // what runs is asked about from now on, until the next reload
+    return ask(slot);
+  } else {
+    return withdraw(slot, phase, detail);
+  }
+  report_when_settled();
+}
+
+// Nobody could be asked: no reason to end what runs.
+void Host::undecided(Slot &slot, const std::string &detail) {
+  if (slot.running)
+    log_.warn("policy can't be asked; the plugin keeps running", {{"plugin", slot.config.name}, {"detail", detail}});
+  else
+    enter(slot, Phase::pending, detail);
+  report_when_settled();
+}
+
+} // namespace trellis::host

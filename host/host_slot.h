@@ -1,0 +1,61 @@
+// One configured plugin, as the control thread sees it: what is wanted of it, what is known of its file, what runs.
+//
+// A private part of Host, shared by the files that implement it: host.cpp is the life of the host and of trellis.toml,
+// host_policy.cpp the rounds of questions to policy, host_slots.cpp what happens to one plugin. One class, because one
+// thread owns all of it, and a decision about one plugin often changes another.
+#pragma once
+
+#include "host.h"
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <thread>
+
+namespace trellis::host {
+
+struct Host::Inspected {
+  Result<Vetted> vetted;
+  std::optional<SessionKey> key;
+};
+
+// One configured plugin. Touched by the control thread only; `thread` works on copies.
+struct Host::Slot {
+  PluginConfig config;
+  Phase phase = Phase::inspecting;
+  std::string detail;
+  std::optional<Vetted> vetted; // the file as last inspected
+  std::optional<SessionKey> key;
+  std::shared_ptr<Generation> running;
+  std::size_t loaded = 0; // copies of its code in this process
+  // The copy of that file whose instance has ended: the next instance of the same file is made in it. Loading the same
+  // sealed copy twice would give the same code anyway, globals and all.
+  struct Idle {
+    std::string sha256;
+    LoadedCode code;
+  };
+  std::optional<Idle> idle;
+  std::shared_ptr<const Artifact> loaded_from; // the last one that a copy was loaded from
+  bool wanted = true;                          // false: to be removed when it has stopped
+  std::jthread thread;
+  bool busy = false;       // `thread` has work
+  bool look_again = false; // something changed while it was busy
+  // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
+  bool enrolled = false;
+  // Of a control plane whose start failed.
+  std::optional<std::chrono::steady_clock::time_point> retry_at;
+  std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
+
+  bool is_control_plane() const { return config.role == PluginRole::control_plane; }
+  void keep_idle(const Generation &ended) {
+    if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};
+  }
+  // Of what runs, else of the file; nullptr while neither is there.
+  const Manifest *manifest() const {
+    return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;
+  }
+};
+
+// Whether a running copy would be the same with the other table.
+bool same_plugin(const PluginConfig &a, const PluginConfig &b);
+
+} // namespace trellis::host

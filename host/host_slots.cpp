@@ -1,0 +1,261 @@
+// What happens to one plugin: its file is inspected, a generation of it starts, replaces another, or is withdrawn.
+#include "host_slot.h"
+
+#include "privileged_connections.h"
+#include "session_keys.h"
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace trellis::host {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kStartRetryMin{1000}; // doubles up to start_retry_max
+
+bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<ConnectionFiles> &b) {
+  if (!a || !b) return !a && !b;
+  return a->auth == b->auth && a->system == b->system && a->trellis == b->trellis && a->session_seed == b->session_seed;
+}
+
+// Why a file may run in this process, for the log.
+std::string voucher(const Trust &trust) {
+  return trust.signer ? "signer " + trust.signer->text : "pin";
+}
+
+// What no second attempt with the same file can change.
+bool is_for_ever(const Error &problem) {
+  constexpr std::string_view codes[] = {"handlers_disagree", "extension_missing"};
+  return std::ranges::find(codes, problem.code) != std::end(codes);
+}
+
+// A plugin's own key, or the one that the control plane was given.
+Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::path &state_dir) {
+  if (plugin.connections) return read_session_seed(plugin.connections->session_seed);
+  return session_key_for(state_dir, plugin.name);
+}
+
+} // namespace
+
+bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
+  return same_files(a.connections, b.connections) && a.config_json == b.config_json &&
+         a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
+         a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned;
+}
+
+// ------------------------------------------------------------------------------------------------------- inspection
+
+void Host::inspect_all() {
+  for (auto &[name, slot] : slots_)
+    if (slot->wanted) inspect(*slot);
+  publish_contracts();
+}
+
+void Host::inspect(Slot &slot) {
+  if (slot.busy) {
+    slot.look_again = true;
+    return;
+  }
+  if (!slot.config.enabled) {
+    slot.vetted.reset();
+    if (slot.running) return withdraw(slot, Phase::disabled, "enabled = false");
+    return enter(slot, Phase::disabled);
+  }
+  if (!slot.running) enter(slot, Phase::inspecting);
+  slot.retry_at.reset();
+  slot.retry_pause = {};
+  ++inspections_;
+  const auto result = std::make_shared<std::optional<Inspected>>();
+  run_on(
+      slot,
+      [result, plugin = slot.config, signers = config_.trusted_signers, state_dir = config_.state_dir](const auto &) {
+        result->emplace(Inspected{vet_plugin(plugin, signers), std::nullopt});
+        if (!(*result)->vetted) return;
+        auto key = key_of(plugin, state_dir);
+        if (key)
+          (*result)->key = std::move(*key);
+        else
+          (*result)->vetted = tl::make_unexpected(key.error());
+      },
+      [this, &slot, result] { inspected(slot, std::move(**result)); });
+}
+
+void Host::inspected(Slot &slot, Inspected result) {
+  --inspections_;
+  if (!slot.wanted) {
+    retire(slot.config.name);
+  } else if (result.vetted) {
+    slot.vetted = std::move(*result.vetted);
+    slot.key = std::move(result.key);
+    if (slot.is_control_plane() && slot.running) report_restart_due(slot);
+  } else {
+    slot.vetted.reset();
+    const auto &problem = result.vetted.error();
+    // A file that became bad must not take down what runs: the approved copy stays.
+    if (slot.running)
+      log_.error("the plugin's new file is refused; the running copy stays",
+                 {{"plugin", slot.config.name}, {"code", problem.code}, {"detail", problem.text()}});
+    else
+      enter(slot, Phase::refused, problem.code + ": " + problem.text());
+  }
+  publish_contracts();
+}
+
+// The control plane isn't replaced: a changed file waits for a restart.
+void Host::report_restart_due(const Slot &slot) const {
+  const bool same_file = slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex();
+  if (same_file && same_plugin(slot.running->config(), slot.config)) return;
+  log_.warn("the control plane has changed; a restart is due",
+            {{"plugin", slot.config.name}, {"changed", same_file ? "trellis.toml" : "the plugin file"}});
+}
+
+// ------------------------------------------------------------------------------------------------------ transitions
+
+void Host::activate(Slot &slot) {
+  if (!slot.vetted || !slot.key) return;
+  LoadedCode code;
+  if (slot.idle && slot.idle->sha256 == slot.vetted->artifact->sha256_hex()) code = std::move(slot.idle->code);
+  slot.idle.reset();
+  if (!code.entry && slot.loaded_from == slot.vetted->artifact) return inspect(slot); // for a copy of its own
+  if (!code.entry && slot.loaded >= config_.max_generations) {
+    const auto detail = "this process has loaded " + std::to_string(slot.loaded) +
+                        " copies of the plugin (max_generations); restart the host to run the new one";
+    log_.error("reload needs a restart", {{"plugin", slot.config.name}, {"detail", detail}});
+    if (!slot.running) enter(slot, Phase::failed, detail);
+    return report_when_settled();
+  }
+  if (!code.entry) {
+    ++slot.loaded;
+    slot.loaded_from = slot.vetted->artifact;
+  }
+  const bool retried = slot.retry_pause.count() > 0; // an attempt like the last one is no news
+  if (!slot.running && !retried) enter(slot, Phase::starting);
+  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), code);
+  const auto result = std::make_shared<Result<void>>();
+  const auto left = std::make_shared<bool>(false);
+  run_on(
+      slot,
+      [fresh, result, left, old = slot.running, drain = config_.drain](const std::stop_token &stop) {
+        *result = fresh->start(stop);
+        if (*result && old) *left = !old->stop(Clock::now() + drain);
+      },
+      [this, &slot, fresh, result, left] {
+        if (*left) left_behind_.push_back(slot.running);
+        activated(slot, fresh, *result);
+      });
+}
+
+void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result) {
+  if (!result && fresh->left_behind()) left_behind_.push_back(fresh);
+  if (!result) slot.keep_idle(*fresh);
+  if (!slot.wanted) {
+    if (result) slot.running = std::move(fresh);
+    return retire(slot.config.name);
+  }
+  if (result) {
+    const bool replaced = slot.running != nullptr;
+    slot.running = std::move(fresh);
+    slot.retry_pause = {};
+    enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
+  } else if (result.error().code == "cancelled") {
+    if (!slot.running) enter(slot, Phase::pending, result.error().text()); // look_again asks why
+  } else if (slot.running) {
+    log_.error("the plugin's new copy failed; the running one stays",
+               {{"plugin", slot.config.name}, {"code", result.error().code}, {"detail", result.error().text()}});
+  } else {
+    start_failed(slot, result.error());
+  }
+  report_when_settled();
+}
+
+void Host::start_failed(Slot &slot, const Error &problem) {
+  std::string detail = problem.code + ": " + problem.text();
+  if (slot.is_control_plane() && slot.idle && !is_for_ever(problem)) {
+    slot.retry_pause =
+        std::min(slot.retry_pause.count() > 0 ? 2 * slot.retry_pause : kStartRetryMin, config_.start_retry_max);
+    slot.retry_at = Clock::now() + slot.retry_pause;
+    detail += "; it is tried again";
+  }
+  enter(slot, Phase::failed, detail);
+}
+
+void Host::retry_starts() {
+  for (auto &[name, slot] : slots_) {
+    if (!slot->retry_at || *slot->retry_at > Clock::now()) continue;
+    slot->retry_at.reset();
+    if (slot->busy || slot->running || !slot->wanted) continue;
+    log_.write(LogLevel::debug, "starting the control plane again",
+               {{"plugin", name}, {"after_ms", slot->retry_pause.count()}});
+    activate(*slot);
+  }
+}
+
+void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
+  enter(slot, Phase::stopping, detail);
+  const auto clean = std::make_shared<bool>(true);
+  run_on(
+      slot,
+      [clean, old = slot.running, drain = config_.drain](const auto &) { *clean = old->stop(Clock::now() + drain); },
+      [this, &slot, clean, phase, detail] {
+        if (!*clean) left_behind_.push_back(slot.running);
+        slot.keep_idle(*slot.running);
+        slot.running.reset();
+        if (!slot.wanted) return retire(slot.config.name);
+        enter(slot, phase, detail);
+        report_when_settled();
+      });
+}
+
+void Host::retire(const std::string &name) {
+  auto &slot = *slots_.at(name);
+  slot.wanted = false;
+  if (slot.busy) {
+    slot.thread.request_stop();
+    return;
+  }
+  if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
+  if (!stopping_) log_.info("plugin removed", {{"plugin", name}});
+  slots_.erase(name);
+}
+
+void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done) {
+  slot.busy = true;
+  slot.thread = std::jthread([this, &slot, work = std::move(work), done = std::move(done)](std::stop_token stop) {
+    work(std::move(stop));
+    post([this, &slot, done] {
+      slot.busy = false;
+      const auto name = slot.config.name;
+      done(); // may remove the slot
+      const auto still = slots_.find(name);
+      if (still != slots_.end() && !still->second->busy && std::exchange(still->second->look_again, false))
+        inspect(*still->second);
+      report_when_settled();
+    });
+  });
+}
+
+void Host::enter(Slot &slot, Phase phase, const std::string &detail) {
+  if (slot.phase == phase && slot.detail == detail && phase != Phase::running) return;
+  slot.phase = phase;
+  slot.detail = detail;
+  const auto level = phase == Phase::refused || phase == Phase::failed ? LogLevel::error
+                     : phase == Phase::inspecting                      ? LogLevel::debug
+                                                                       : LogLevel::info;
+  const Manifest *manifest = slot.vetted    ? &slot.vetted->artifact->manifest()
+                             : slot.running ? &slot.running->manifest()
+                                            : nullptr;
+  const std::string message = "plugin " + std::string(phase_name(phase));
+  if (manifest)
+    log_.write(level, message,
+               {{"plugin", slot.config.name},
+                {"contract", manifest->id()},
+                {"digest", manifest->digest()},
+                {"vouched_by", slot.vetted ? voucher(slot.vetted->trust) : std::string()},
+                {"session_key", slot.key ? std::string_view(slot.key->text()) : std::string_view{}},
+                {"detail", detail}});
+  else
+    log_.write(level, message, {{"plugin", slot.config.name}, {"detail", detail}});
+}
+
+} // namespace trellis::host
