@@ -289,7 +289,7 @@ Result<void> Generation::State::subscribe(const trellis_handler &handler) {
   auto method = compile_rpc(*contract, std::string_view(handler.name.data, handler.name.size));
   if (!method) return tl::make_unexpected(method.error());
   method->unauthenticated = is_control_plane() && is_unauthenticated(method->name);
-  const std::string subject = method->subject;
+  const std::string subject = wildcard_subject(method->subject); // a template's tokens are each caller's (06 §1.1)
   auto route = std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler.rpc});
   auto subscription = transport->subscribe(
       subject, subject, [this, route](MessagePtr message) { calls->arrive(route, std::move(message)); });

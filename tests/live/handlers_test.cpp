@@ -57,6 +57,13 @@ TEST_CASE("a made-up handle is gone, and the right one still works") {
   CHECK(host.logged({"foreign complete answered 2"}));
 }
 
+TEST_CASE("an rpc whose subject has a template is served under every value") {
+  OddHost host;
+  const auto clerk = host.connect("clerk");
+  CHECK(clerk->call(kOdd, "Odd.Of", R"({"mode":"plain"})").value() == R"({"text":"done"})");
+  CHECK(clerk->call(kOdd, "Odd.Of", R"({"mode":"of.many parts"})").value() == R"({"text":"done"})");
+}
+
 TEST_CASE("an answer from another thread arrives") {
   OddHost host;
   CHECK(odd(*host.connect("clerk"), "thread").value() == R"({"text":"done"})");

@@ -18,7 +18,8 @@ TRELLIS_CONTRACT({
     "Out": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}, "additionalProperties": false}
   },
   "rpc": {
-    "Odd.Do": {"version": "v1", "subject": "rpc.v1.Odd.Do", "input": {"schema": "In"}, "output": {"schema": "Out"}}
+    "Odd.Do": {"version": "v1", "subject": "rpc.v1.Odd.Do", "input": {"schema": "In"}, "output": {"schema": "Out"}},
+    "Odd.Of": {"version": "v1", "subject": "rpc.v1.Odd.{/mode}.Of", "input": {"schema": "In"}, "output": {"schema": "Out"}}
   }
 });
 
@@ -123,8 +124,10 @@ static void do_odd(void *self, const trellis_request *request) {
 
 static const trellis_handler handler = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.odd@v1"),
                                         TEXT("Odd.Do"), do_odd};
-static const trellis_handler *const handlers[] = {&handler};
-static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};
+static const trellis_handler templated = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.odd@v1"),
+                                          TEXT("Odd.Of"), do_odd};
+static const trellis_handler *const handlers[] = {&handler, &templated};
+static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 2, .handlers = handlers};
 
 static trellis_status create(const trellis_host *given, const trellis_plugin **out, trellis_error_sink error) {
   (void)error;
