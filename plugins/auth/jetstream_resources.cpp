@@ -49,8 +49,8 @@ private:
     for (const ResourceNeed &need : request_.desired) {
       const StoredBinding *before = find_binding(request_.stored, need);
       const StoredBinding *own = before ? before : find_binding(request_.reserved, need);
-      auto bound =
-          bind_resource(need, {own ? std::string_view(own->binding) : std::string_view(), jobs_namespace}, new_secret_ulid);
+      auto bound = bind_resource(need, {own ? std::string_view(own->binding) : std::string_view(), jobs_namespace},
+                                 new_secret_ulid);
       if (!bound) return tl::make_unexpected(bound.error());
       stored_.push_back({std::string(resource_kind_name(need.kind)), need.alias, binding_json(*bound),
                          before ? before->created_at : request_.now, request_.now});

@@ -22,7 +22,7 @@ constexpr int kMoreCallsThanThereAre = 40;
 // Nothing but what the bindings name, and the shared streams.
 void check_nothing_is_left_over(ResourcesFixture &f) {
   CHECK(f.streams() == NameSet{"JOBS", "JOBS_ADVISORIES", "JOBS_WORK", "trellis", "KV_" + f.name("kv", "bucket"),
-                             "OBJ_" + f.name("store", "name")});
+                               "OBJ_" + f.name("store", "name")});
   CHECK(f.consumers("trellis") == NameSet{f.name("event-consumer", "consumerName")});
   CHECK(f.consumers("JOBS_WORK") == NameSet{f.name("jobs", "consumerName")});
 }
@@ -150,9 +150,9 @@ TEST_CASE("provisioning child", "[.]") {
   DyingPlane(folder, url, std::atoi(die_at)).plan_and_accept();
 }
 
-TEST_CASE("killed after any JetStream call, a control plane finds again what it had created and not recorded") {
+TEST_CASE("killed after any creation in JetStream, a control plane finds again what it had created and not recorded") {
   int kills = 0;
-  for (int at = 1;; ++at) {
+  for (int at = 2;; at += 2) { // every other call only looks
     REQUIRE(at < kMoreCallsThanThereAre);
     INFO("killed after call " << at);
     ResourcesFixture f;
@@ -165,5 +165,5 @@ TEST_CASE("killed after any JetStream call, a control plane finds again what it 
     ++kills;
     check_next_run(f, folder.path());
   }
-  CHECK(kills == 14);
+  CHECK(kills == 7);
 }

@@ -4,6 +4,8 @@
 #include "resources_fixture.h"
 #include "support/wait_until.h"
 #include "transport/kv.h"
+#include <future>
+#include <memory>
 
 using namespace trellis;
 using namespace trellis::auth;
@@ -37,19 +39,26 @@ struct ServiceFixture : ResourcesFixture {
     server.set_text(users(stored));
     server.restart();
     auto options = test::Log::plain_options(server.url_as("service", "service"));
-    options.inbox_prefix = "_INBOX." + std::string(kSession).substr(0, 16);
+    options.inbox_prefix = inbox_prefix;
     service = test::open_connected(*loop, options);
     REQUIRE(test::wait_until([&] { return jetstream.stream_info("trellis").has_value(); })); // it is up again
   }
 
-  // The next message of a pull consumer; acknowledged when there is one.
+  // The next message of a pull consumer, acknowledged. Not by request(): it arrives under its own subject, not the
+  // inbox's.
   std::string pull(const std::string &stream, const std::string &consumer) {
     const std::string subject = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer;
-    const auto next = request_and_wait(*service, {.subject = subject, .payload = R"({"batch":1,"expires":5000000000})"},
-                                       std::chrono::seconds(10));
-    if (!next) return next.error().text();
-    REQUIRE(service->publish({.subject = (*next)->reply(), .payload = "+ACK"}));
-    return std::string((*next)->payload());
+    const std::string inbox = inbox_prefix + ".pull." + stream;
+    const auto arrived = std::make_shared<std::promise<MessagePtr>>();
+    const auto subscription =
+        service->subscribe(inbox, "", [arrived](MessagePtr message) { arrived->set_value(std::move(message)); });
+    REQUIRE(subscription);
+    REQUIRE(service->publish({.subject = subject, .reply = inbox, .payload = R"({"batch":1,"expires":20000000000})"}));
+    auto next = arrived->get_future();
+    if (next.wait_for(std::chrono::seconds(20)) != std::future_status::ready) return "nothing came";
+    const MessagePtr message = next.get();
+    REQUIRE(service->publish({.subject = message->reply(), .payload = "+ACK"}));
+    return std::string(message->payload());
   }
   bool is_settled(const std::string &stream, const std::string &consumer) {
     return test::wait_until([&] {
@@ -58,6 +67,7 @@ struct ServiceFixture : ResourcesFixture {
     });
   }
 
+  const std::string inbox_prefix = "_INBOX." + std::string(kSession).substr(0, 16);
   std::unique_ptr<NatsTransport> service;
 };
 
