@@ -8,6 +8,7 @@
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
+#include <filesystem>
 #include <rapidjson/document.h>
 
 using namespace trellis;
@@ -141,6 +142,23 @@ TEST_CASE("a host waits for NATS, and for its control plane") {
   CHECK(live.logged({"HTTP is served"}, 60s));
   CHECK(live.logged({"plugin pending", "\"echo\"", "authority_update_required"}));
   CHECK(live.stop() == 0);
+}
+
+TEST_CASE("a bundle that was moved starts from where it is") {
+  LiveControlPlane live;
+  live.write_config();
+  const TempDir elsewhere;
+  const auto moved = elsewhere / "moved";
+  std::filesystem::copy(live.bundle(), moved, std::filesystem::copy_options::recursive);
+  for (const char *part : {"trellis.toml", "trellis", "nats/creds", "nats/secrets"}) // nats-server keeps its own data
+    std::filesystem::remove_all(live.bundle() / part);
+  Process host({built("trellis-host").string(), "--config", (moved / "trellis.toml").string()}, elsewhere / "host.log");
+  const auto log = [&] { return read_file(elsewhere / "host.log"); };
+  CHECK(wait_until([&] { return log().find("HTTP is served") != std::string::npos; }, 60s));
+  INFO(log());
+  CHECK(std::filesystem::exists(moved / "trellis/data/trellis.sqlite"));
+  host.signal(SIGTERM);
+  CHECK(host.wait() == 0);
 }
 
 TEST_CASE("the control socket tells what runs, and a reload can't move the control plane") {
