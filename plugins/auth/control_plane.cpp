@@ -19,10 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kStreamsLimit = 60s;                            // for JetStream to become usable at start
 constexpr auto kStreamsPause = 500ms;                          // between two attempts
 constexpr auto kCleanupPause = 60s;                            // between two rounds of deleting expired sessions
-constexpr std::size_t kMostDisconnects = std::size_t{1} << 16; // advisories that wait for their turn
 
 Result<NkeySeed> seed_of(const SecretText &text, NkeyType type, const char *key) {
   auto seed = NkeySeed::parse(text.reveal(), type);
@@ -73,7 +71,7 @@ bool is_passing(const Error &error) {
 
 // JetStream may need a moment after its server accepts connections, and NATS may go down meanwhile.
 Result<void> wait_for_streams(Core &core, Transport &auth, Transport &system, Transport &trellis) {
-  const auto until = Clock::now() + kStreamsLimit;
+  const auto until = Clock::now() + std::chrono::milliseconds(core.config.limits.jetstream_wait_ms);
   for (bool told = false;; told = true) {
     auto made = ensure_platform_streams(core, auth, trellis, choose_replicas(core, system));
     if (made || !is_passing(made.error())) return made;
@@ -142,7 +140,8 @@ Result<std::unique_ptr<ControlPlane>> ControlPlane::start(const trellis_host &ho
     return tl::make_unexpected(done.error());
   if (auto done = made->follow_disconnects(); !done) return tl::make_unexpected(done.error());
   if (auto done = made->answer_callouts(); !done) return tl::make_unexpected(done.error());
-  made->policy_ = std::make_unique<PolicyDesk>(made->authority_);
+  made->policy_ =
+      std::make_unique<PolicyDesk>(made->authority_, static_cast<std::size_t>(made->config_.limits.policy_queue));
   return made;
 }
 
@@ -153,7 +152,7 @@ Result<void> ControlPlane::answer_callouts() {
 
 // 03 §9.2: one at a time, each by one of several control planes.
 Result<void> ControlPlane::follow_disconnects() {
-  disconnect_lane_ = std::make_unique<Lane>(1, kMostDisconnects);
+  disconnect_lane_ = std::make_unique<Lane>(1, static_cast<std::size_t>(config_.limits.disconnect_queue));
   auto subscription = system_.subscribe("$SYS.ACCOUNT.*.DISCONNECT", "trellis", [this](MessagePtr message) {
     const bool accepted = disconnect_lane_->run(
         [this, advisory = std::string(message->payload())] { connections_.disconnected(advisory); });
