@@ -21,7 +21,8 @@ namespace trellis::auth {
 class Database {
 public:
   // Creates the file (0600, WAL, synchronous = FULL) or brings an older schema up to date. Errors name the file:
-  // "database_unreadable", "database_newer" (written by a newer version: refused, untouched), "database_corrupt".
+  // "database_unreadable", "database_newer" (written by a newer version: refused, untouched), "database_corrupt",
+  // "database_in_use" (another Database has it open, in whatever process).
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path &file);
   ~Database();
   Database(const Database &) = delete;
@@ -61,9 +62,8 @@ public:
     }
   }
 
-  // [thread-safe] Number of commits that changed more than write-behind values: what was cached at an equal version
-  // still holds.
-  // Ask before read(), not after: what is seen is then at least of that version.
+  // [thread-safe] Number of commits that changed more than write-behind values: what was cached at an equal
+  // version still holds. Ask before read(), not after: what is seen is then at least of that version.
   std::uint64_t version() const;
   // [thread-safe] Number of commits that stored anything.
   std::uint64_t commits() const;
