@@ -3,6 +3,7 @@
 #include "contracts/json_write.h"
 #include "http_urls.h"
 #include "platform_streams.h"
+#include "retention.h"
 #include "store/sessions.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
@@ -21,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kStreamsPause = 500ms;                          // between two attempts
 constexpr auto kCleanupPause = 60s;                            // between two rounds of deleting expired sessions
+constexpr auto kHistoryPause = 1h; // between two rounds of deleting old audit lines and reconciliation events
 
 Result<NkeySeed> seed_of(const SecretText &text, NkeyType type, const char *key) {
   auto seed = NkeySeed::parse(text.reveal(), type);
@@ -175,11 +177,16 @@ Result<void> ControlPlane::open_doors() {
 
 void ControlPlane::run_background(const std::stop_token &stop) {
   authority_.reconcile_all();
+  auto history = Clock::now();
   std::mutex mutex; // of this thread alone: only the stop token wakes it early
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     forget_expired_sessions();
+    if (Clock::now() >= history) {
+      forget_old_history(core_, stop);
+      history = Clock::now() + kHistoryPause;
+    }
     stopped.wait_for(lock, stop, kCleanupPause, [] { return false; });
   }
 }

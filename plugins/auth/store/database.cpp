@@ -131,6 +131,9 @@ Database::~Database() = default;
 Result<void> Database::run(std::function<Result<void>(Writer &)> change) {
   return state_->queue.run(std::move(change));
 }
+Result<void> Database::write_aside(std::function<Result<void>(Writer &)> change) {
+  return state_->queue.run(std::move(change), false);
+}
 void Database::write_behind(std::function<Result<void>(Writer &)> change) {
   state_->queue.run_behind(std::move(change));
 }

@@ -43,6 +43,8 @@ public:
     return std::move(*out);
   }
   Result<void> write(std::function<Result<void>(Writer &)> change) { return run(std::move(change)); }
+  // [thread-safe] [may block] The same for what nobody decides anything by (history): version() stays as it is.
+  Result<void> write_aside(std::function<Result<void>(Writer &)> change);
 
   // [thread-safe] Queues a change that nobody waits for (lastAuth, liveness). Committed within a second, or with the
   // next write, whichever is first; lost at most with a crash. Its failure is passed to `on_background_error`.
@@ -62,7 +64,7 @@ public:
     }
   }
 
-  // [thread-safe] Number of commits that changed more than write-behind values: what was cached at an equal
+  // [thread-safe] Number of commits that changed more than write_behind and write_aside: what was cached at an equal
   // version still holds. Ask before read(), not after: what is seen is then at least of that version.
   std::uint64_t version() const;
   // [thread-safe] Number of commits that stored anything.

@@ -322,7 +322,11 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (at, audit_id);
 )sql";
 
-constexpr const char *kMigrations[] = {kFirst};
+// What is older than it is kept is found without reading the rest.
+constexpr const char *kEventsByTime =
+    "CREATE INDEX reconciliation_events_by_time ON reconciliation_events (created_at, event_id);";
+
+constexpr const char *kMigrations[] = {kFirst, kEventsByTime};
 
 } // namespace
 
