@@ -20,9 +20,11 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kStreamsPause = 500ms;                          // between two attempts
-constexpr auto kCleanupPause = 60s;                            // between two rounds of deleting expired sessions
-constexpr auto kHistoryPause = 1h; // between two rounds of deleting old audit lines and reconciliation events
+constexpr auto kStreamsPause = 500ms; // between two attempts
+// Between two rounds of what runs in the background:
+constexpr auto kBacklogPause = 5s;  // storing connection records that JetStream didn't take
+constexpr auto kCleanupPause = 60s; // deleting expired sessions
+constexpr auto kHistoryPause = 1h;  // deleting old audit lines and reconciliation events
 
 Result<NkeySeed> seed_of(const SecretText &text, NkeyType type, const char *key) {
   auto seed = NkeySeed::parse(text.reveal(), type);
@@ -177,17 +179,20 @@ Result<void> ControlPlane::open_doors() {
 
 void ControlPlane::run_background(const std::stop_token &stop) {
   authority_.reconcile_all();
-  auto history = Clock::now();
+  auto cleanup = Clock::now(), history = cleanup;
+  const auto is_due = [](Clock::time_point &time, Clock::duration pause) {
+    if (Clock::now() < time) return false;
+    time = Clock::now() + pause;
+    return true;
+  };
   std::mutex mutex; // of this thread alone: only the stop token wakes it early
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
-    forget_expired_sessions();
-    if (Clock::now() >= history) {
-      forget_old_history(core_, stop);
-      history = Clock::now() + kHistoryPause;
-    }
-    stopped.wait_for(lock, stop, kCleanupPause, [] { return false; });
+    connections_.store_backlog();
+    if (is_due(cleanup, kCleanupPause)) forget_expired_sessions();
+    if (is_due(history, kHistoryPause)) forget_old_history(core_, stop);
+    stopped.wait_for(lock, stop, kBacklogPause, [] { return false; });
   }
 }
 
