@@ -73,7 +73,11 @@ bool is_passing(const Error &error) {
          error.code == transport_error::kClosed || error.code == "jetstream_10008"; // temporarily unavailable
 }
 
-// JetStream may need a moment after its server accepts connections, and NATS may go down meanwhile.
+// JetStream may need a moment after its server accepts connections, and NATS may go down meanwhile. It asks again and
+// again, because there is nothing to wait for: nats-server publishes no event when JetStream becomes usable (a leader's
+// election is announced in clusters only, and maybe before this subscribes), and the table of connections that a plugin
+// gets tells no states. The pause bounds only how often a server without JetStream is asked; one that is slow is waited
+// for inside the request. The host doesn't end a plugin whose start hasn't returned, so nobody could wake it early.
 Result<void> wait_for_streams(Core &core, Transport &auth, Transport &system, Transport &trellis) {
   const auto until = Clock::now() + std::chrono::milliseconds(core.config.limits.jetstream_wait_ms);
   for (bool told = false;; told = true) {
