@@ -29,10 +29,6 @@ std::string admin_contract() {
                           "Auth.Sessions.List", "Auth.Sessions.Revoke"});
 }
 
-std::string deployment(const std::string &id) {
-  return JsonObjectText().text("deploymentId", id).str();
-}
-
 struct Wrong {
   const char *what, *rows; // SQL that finds them
 };
@@ -76,7 +72,8 @@ constexpr Wrong kUnfinished[] = {
     {"reconciliation that still runs", "SELECT deployment_id FROM reconciliation_status WHERE state = 'running'"},
     {"authority that isn't materialized",
      "SELECT a.deployment_id FROM authorities AS a LEFT JOIN materializations AS m USING (deployment_id) "
-     "WHERE NOT a.disabled AND (m.status IS NOT 'current' OR m.desired_version IS NOT a.version)"},
+     "WHERE NOT a.disabled AND (m.status IS NOT 'current' OR m.desired_version IS NOT a.version) AND EXISTS "
+     "(SELECT 1 FROM authority_surfaces AS s WHERE s.deployment_id = a.deployment_id)"}, // others wait for a plan
 };
 
 std::string rows_of(auth::Reader &db, std::span<const Wrong> wrongs) {
