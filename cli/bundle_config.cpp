@@ -260,8 +260,7 @@ std::string static_tables() {
          "# sha256 = \"64 lower-case hex digits\"\n";
 }
 
-std::string control_plane_tables(const BundleFacts &facts, const ControlPlanePlugin &plugin) {
-  const auto config = facts.options.dir / bundle_path::kTrellisConfig; // the plugin doesn't know this file's folder
+std::string control_plane_tables(const ControlPlanePlugin &plugin) {
   return "# The control plane decides: an operator accepts what contracts ask for (trellis plan list).\n"
          "[policy]\nmode = \"plugin\"\n\n"
          "# The control plane itself. Its pin is what this installation trusts: after an upgrade of the file, set it "
@@ -270,7 +269,8 @@ std::string control_plane_tables(const BundleFacts &facts, const ControlPlanePlu
          in_quotes(plugin.path.string()) + "\nrole = \"control-plane\"\nsha256 = " + in_quotes(plugin.sha256) +
          "\n\n[plugins.auth.connections]\nauth = \"nats/creds/auth-auth.creds\"\n"
          "system = \"nats/creds/system.creds\"\ntrellis = \"nats/creds/trellis-auth.creds\"\nsession_seed = " +
-         in_quotes(bundle_path::kSessionSeed) + "\n\n[plugins.auth.config]\nfile = " + in_quotes(config.string()) +
+         in_quotes(bundle_path::kSessionSeed) +
+         "\n\n[plugins.auth.config]\nfile = " + in_quotes(bundle_path::kTrellisConfig) +
          "\n\n# One table for each service. `trellis plugin inspect FILE` shows the pin and what the contract asks "
          "for.\n"
          "#\n"
@@ -287,7 +287,7 @@ std::string host_toml(const BundleFacts &facts) {
   return "# The host: which plugins run, and who decides what they may do. Paths are relative to this file.\n"
          "[host]\nstate_dir = " +
          in_quotes(bundle_path::kHostState) + "\n\n[nats]\nservers = [" + in_quotes(facts.options.nats_url) + "]\n\n" +
-         (control_plane ? control_plane_tables(facts, *control_plane) : static_tables());
+         (control_plane ? control_plane_tables(*control_plane) : static_tables());
 }
 
 std::string policy_toml(const BundleFacts &facts) {

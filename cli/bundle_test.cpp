@@ -258,7 +258,17 @@ TEST_CASE("A bundle with a control plane pins it, and hands it the privileged cr
     INFO(file);
     CHECK(fs::exists(file));
   }
-  CHECK(at(json_of(plugin->config_json), {"file"}) == (options.dir / "trellis/config.jsonc").string());
+  CHECK(at(json_of(plugin->config_json), {"file"}) == "trellis/config.jsonc"); // beside trellis.toml
+}
+
+TEST_CASE("Only NATS' own files say where a native bundle is: the rest may be moved") {
+  BundleOptions options;
+  options.dir = "/srv/trellis";
+  options.control_plane = {"/usr/lib/trellis/plugins/auth.so", std::string(64, 'a')};
+  std::vector<std::string> bound;
+  for (const auto &[path, file] : bundle_of(options).files)
+    if (content(bundle_of(options), path).find("/srv/trellis") != std::string::npos) bound.push_back(path);
+  CHECK(bound == std::vector<std::string>{"nats/jwt.conf", "nats/nats.conf"});
 }
 
 TEST_CASE("A bundle with a control plane has no policy file and no callers") {

@@ -24,6 +24,14 @@ bool is_passing(const Error &error) {
   return error.code != "session_corrupted";
 }
 
+std::optional<ConnectionRecord> record_of(const CalloutRequest &request, const Session &session, UnixMs now) {
+  if (!request.client_id) return std::nullopt;
+  return ConnectionRecord{{session.session_key, scope_id_of(session), request.user_nkey},
+                          request.server_id,
+                          *request.client_id,
+                          iso_time(now)};
+}
+
 // Another callout, a bind or a revocation changed the session between our look and our write.
 constexpr char kOvertaken[] = "session_overtaken";
 
@@ -46,7 +54,7 @@ private:
   Result<Verdict> admit(const Attempt &attempt, Principal principal, std::uint64_t seen_version);
   Result<void> refresh_offer(Offer offer, UnixMs now);
   Result<std::string> store(const Principal &principal);
-  void announce(const Attempt &attempt, const Session &session);
+  void announce(const Attempt &attempt, const Session &session, const std::optional<ConnectionRecord> &connection);
   Result<std::string> check_again(const Session &session);
   CalloutAnswer sealed(const CalloutRequest &request, std::string nats_claims, std::string denial);
   void log(Level level, std::string_view message, const CalloutRequest &request, std::string_view reason);
@@ -85,19 +93,21 @@ Result<Verdict> Callout::State::decide(const CalloutRequest &request) {
 }
 
 // A revocation may come between our look and the presence record, and find nobody to kick. So what was decided is
-// looked at once more when anything changed meanwhile; whoever revokes after that finds the record.
+// looked at once more when anything changed meanwhile; whoever revokes after that finds the record. The session's other
+// connections are the business of whoever revoked it.
 Result<Verdict> Callout::State::admit(const Attempt &attempt, Principal principal, std::uint64_t seen_version) {
   Verdict verdict;
   verdict.user_jwt = issue_user_jwt(principal, attempt.request, attempt.token.use, terms(), attempt.now);
   auto denial = store(principal);
   if (!denial) return tl::make_unexpected(denial.error());
   if (!denial->empty()) return Verdict{*denial, {}};
-  announce(attempt, principal.session);
+  const auto connection = record_of(attempt.request, principal.session, attempt.now);
+  announce(attempt, principal.session, connection);
   if (core.db.version() == seen_version) return verdict;
   denial = check_again(principal.session);
   if (!denial) return tl::make_unexpected(denial.error());
   if (denial->empty()) return verdict;
-  connections.kick_session(principal.session.session_key, scope_id_of(principal.session));
+  if (connection) connections.withdraw(*connection);
   return Verdict{*denial, {}};
 }
 
@@ -148,16 +158,12 @@ Result<std::string> Callout::State::store(const Principal &principal) {
 }
 
 // Steps 3 and 4; neither may keep a participant out.
-void Callout::State::announce(const Attempt &attempt, const Session &session) {
+void Callout::State::announce(const Attempt &attempt, const Session &session,
+                              const std::optional<ConnectionRecord> &connection) {
   const auto &request = attempt.request;
-  if (request.client_id) {
-    const ConnectionRecord record{{session.session_key, scope_id_of(session), request.user_nkey},
-                                  request.server_id,
-                                  *request.client_id,
-                                  iso_time(attempt.now)};
-    if (const auto recorded = connections.record(record); !recorded)
-      log(Level::warn, "connection not recorded", request, recorded.error().text());
-  }
+  if (connection)
+    if (const auto recorded = connections.record(*connection); !recorded)
+      log(Level::warn, "connection not recorded yet", request, recorded.error().text());
   if (const auto who = event_subject(session)) connections.opened(*who, session.session_key, request.user_nkey);
 }
 

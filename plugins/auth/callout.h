@@ -42,7 +42,7 @@ private:
   std::unique_ptr<State> state_;
 };
 
-// Subscribes `$SYS.REQ.USER.AUTH`, two threads of its own, the limiter of 03 §6.2. What doesn't fit into the queue is
+// Subscribes `$SYS.REQ.USER.AUTH`, threads of its own, the limiter of 03 §6.2. What doesn't fit into the queue is
 // left unanswered: a denial would end existing clients for good (03 §7.5).
 class CalloutLane {
 public:

@@ -1,4 +1,4 @@
-// Two threads that do nothing but callouts (ARCHITECTURE §7), fed by the auth connection.
+// Threads that do nothing but callouts (ARCHITECTURE §7), fed by the auth connection.
 //
 // A request passes two queues: as it arrived, to be decoded, and admitted by the limiter, to be decided. The threads
 // take from both in turn, so that neither a flood of arrivals nor a pile of slow decisions stops the other; an address
@@ -6,7 +6,6 @@
 #include "callout.h"
 #include "callout_limiter.h"
 #include "contracts/json_write.h"
-#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -14,6 +13,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace trellis::auth {
 namespace {
@@ -21,14 +21,22 @@ namespace {
 constexpr char kSubject[] = "$SYS.REQ.USER.AUTH";
 constexpr char kQueueGroup[] = "trellis";
 constexpr char kServerXkey[] = "Nats-Server-Xkey";
-constexpr std::size_t kThreads = 2;
-constexpr std::size_t kMaxArrived = 1024; // not yet decoded; a few KiB each
 constexpr std::chrono::seconds kStopWait{5};
+
+CalloutLimiter::Limits limits_of(const Limits &configured) {
+  return {
+      static_cast<std::size_t>(configured.callout_concurrent), static_cast<std::size_t>(configured.callout_per_address),
+      static_cast<std::size_t>(configured.callout_per_server), static_cast<std::size_t>(configured.callout_waiting)};
+}
 
 } // namespace
 
 struct CalloutLane::State {
-  State(Core &core, Callout &callout, Transport &auth) : core_(core), callout_(callout), auth_(auth) {}
+  State(Core &core, Callout &callout, Transport &auth)
+      : core_(core), callout_(callout), auth_(auth),
+        most_arrived_(static_cast<std::size_t>(core.config.limits.callout_queue)),
+        limiter_(limits_of(core.config.limits)),
+        threads_(static_cast<std::size_t>(core.config.limits.callout_threads)) {}
   ~State() { stop(); }
   Result<void> start();
 
@@ -51,6 +59,7 @@ private:
   Core &core_;
   Callout &callout_;
   Transport &auth_;
+  const std::size_t most_arrived_;
 
   std::mutex mutex_; // guards everything down to dropped_
   std::condition_variable changed_;
@@ -64,7 +73,7 @@ private:
   bool stopping_ = false;
 
   std::unique_ptr<Subscription> subscription_;
-  std::array<std::thread, kThreads> threads_;
+  std::vector<std::thread> threads_;
 };
 
 Result<void> CalloutLane::State::start() {
@@ -80,7 +89,7 @@ Result<void> CalloutLane::State::start() {
 void CalloutLane::State::arrive(MessagePtr message) {
   if (message->reply().empty()) return;
   const Lock lock(mutex_);
-  if (arrived_.size() >= kMaxArrived) {
+  if (arrived_.size() >= most_arrived_) {
     ++dropped_;
     return;
   }

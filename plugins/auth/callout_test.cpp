@@ -175,6 +175,65 @@ TEST_CASE("without JetStream participants still get in") {
   CHECK(setup.denial(setup.user).empty());
 }
 
+TEST_CASE("a presence record that JetStream doesn't take holds a callout up for a second at most") {
+  Setup setup;
+  setup.domain.auth.silence_streams(true);
+  CHECK(setup.denial(setup.service).empty());
+  CHECK(setup.domain.auth.waited() <= std::chrono::seconds(1)); // of the protocol's two (03 §2.3)
+  setup.domain.auth.silence_streams(false);
+  CHECK(setup.domain.auth.bucket("trellis_connections").empty());
+  setup.domain.connections.store_backlog();
+  CHECK(setup.domain.auth.bucket("trellis_connections").size() == 1);
+}
+
+TEST_CASE("a connection whose record isn't stored yet is listed, and kicked with its session") {
+  Setup setup;
+  setup.domain.auth.break_streams(true);
+  CHECK(setup.denial(setup.user).empty());
+  setup.domain.auth.break_streams(false);
+  CHECK(setup.domain.connections.of_session(setup.user.text())->size() == 1);
+  setup.domain.connections.kick_session(setup.user.text());
+  CHECK(setup.domain.journal.with_prefix("$SYS.REQ.SERVER.").size() == 1);
+  setup.domain.connections.store_backlog();
+  CHECK(setup.domain.auth.bucket("trellis_connections").empty());
+}
+
+TEST_CASE("a session's connections are kicked as far as they are known while JetStream is away") {
+  Setup setup;
+  setup.domain.auth.break_streams(true);
+  CHECK(setup.denial(setup.user).empty());
+  setup.domain.connections.kick_session(setup.user.text());
+  CHECK(setup.domain.journal.with_prefix("$SYS.REQ.SERVER.").size() == 1);
+}
+
+TEST_CASE("a user whose session is revoked while JetStream is away doesn't get in, and leaves no record") {
+  Setup setup;
+  setup.domain.auth.silence_streams(true);
+  setup.domain.journal.on_send([&](const Sent &sent) {
+    if (sent.subject.starts_with("$KV.") && sent.headers.empty())
+      setup.domain.change([&](Writer &db) { delete_session(db, setup.user.text()); });
+  });
+  CHECK(setup.denial(setup.user) == "session_not_found");
+  CHECK(setup.domain.auth.waited() <= std::chrono::seconds(2));
+  setup.domain.auth.silence_streams(false);
+  setup.domain.connections.store_backlog();
+  CHECK(setup.domain.auth.bucket("trellis_connections").empty());
+}
+
+TEST_CASE("only so many records wait for JetStream, and one more is an error in the log") {
+  Domain domain;
+  domain.config.limits.connection_backlog = 2;
+  Connections connections(domain.core, domain.auth, domain.system, domain.trellis);
+  domain.auth.break_streams(true);
+  for (const char *nkey : {"UA", "UB", "UC"})
+    CHECK_FALSE(connections.record({{std::string(43, 'S'), "usr_1", nkey}, "NSERVER", 7, ""}));
+  REQUIRE(domain.log_lines.size() == 1);
+  CHECK(domain.log_lines.front().find("limits.connectionBacklog") != std::string::npos);
+  domain.auth.break_streams(false);
+  connections.store_backlog();
+  CHECK(domain.auth.bucket("trellis_connections").size() == 2);
+}
+
 TEST_CASE("a client without a number has no presence record") {
   Setup setup;
   const auto payload = setup.request(setup.token(setup.user), R"({"host":"192.0.2.10"})");

@@ -119,10 +119,14 @@ Result<std::unique_ptr<Subscription>> RecordingTransport::subscribe(std::string 
   return std::make_unique<Listening>(*this, id);
 }
 
-void RecordingTransport::request(const Outbound &message, std::chrono::milliseconds, OnReply on_reply) {
+void RecordingTransport::request(const Outbound &message, std::chrono::milliseconds timeout, OnReply on_reply) {
   Sent sent{name_, std::string(message.subject), std::string(message.payload),
             message.headers ? *message.headers : Headers()};
   journal_.add(sent);
+  if (silent_) {
+    waited_ms_ += timeout.count();
+    return on_reply(fail(transport_error::kTimeout, sent.subject, "no answer in time"));
+  }
   auto text = answer(sent);
   if (!text) return on_reply(tl::make_unexpected(text.error()));
   on_reply(std::make_unique<TextMessage>(Sent{name_, "_INBOX.x", std::move(*text), {}}, "", nullptr));

@@ -13,6 +13,8 @@
 #include "transport/transport.h"
 #include "wire/session_key.h"
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -62,6 +64,9 @@ public:
   // The live values of a bucket, by key.
   std::map<std::string, std::string> bucket(std::string_view name) const;
   void break_streams(bool broken) { broken_ = broken; } // no JetStream answers: no responders
+  // Nobody answers a bucket's or event's message, and nobody says so. What its senders would have waited is summed up.
+  void silence_streams(bool silent) { silent_ = silent; }
+  std::chrono::milliseconds waited() const { return std::chrono::milliseconds(waited_ms_.load()); }
 
 private:
   struct Stored {
@@ -77,7 +82,8 @@ private:
 
   std::string name_;
   Journal &journal_;
-  std::atomic<bool> broken_ = false;
+  std::atomic<bool> broken_ = false, silent_ = false;
+  std::atomic<std::int64_t> waited_ms_ = 0;
   mutable std::mutex mutex_; // guards the rest
   std::map<std::string, Stored> stored_;
   std::uint64_t sequence_ = 0;

@@ -122,18 +122,6 @@ void read_oauth(const ConfigReader &oauth, ControlPlaneConfig &out) {
     out.providers.push_back(read_provider(id, reader));
 }
 
-void read_limits(const ConfigReader &limits, ControlPlaneConfig &out) {
-  const auto take = [&](std::string_view name, std::int64_t &value, std::int64_t minimum) {
-    value = limits.integer(name, minimum).value_or(value);
-  };
-  take("httpBodyBytes", out.limits.http_body_bytes, 1024);
-  take("httpConnections", out.limits.http_connections, 1);
-  take("httpTimeoutMs", out.limits.http_timeout_ms, 100);
-  take("httpHeaderBytes", out.limits.http_header_bytes, 1024);
-  take("passwordThreads", out.limits.password_threads, 1);
-  take("passwordQueue", out.limits.password_queue, 1);
-}
-
 void check_location(const ConfigReader &root, std::string_view key, const std::string &text,
                     const ControlPlaneConfig &config) {
   const auto url = parse_url(text);
@@ -170,7 +158,8 @@ void read_all(const ConfigReader &root, ControlPlaneConfig &out) {
   out.session_seed = root.secret("sessionKeySeed", "sessionKeySeedFile");
   read_client(root.object("client", true), out);
   read_oauth(root.object("oauth", true), out);
-  read_limits(root.object("limits"), out);
+  read_limits(root.object("limits"), out.limits);
+  read_retention(root.object("retention"), out.retention);
 }
 
 struct Descriptor {

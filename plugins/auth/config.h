@@ -1,6 +1,7 @@
 // The control plane's configuration (04 §20): one typed value, from a config.jsonc or from [plugins.NAME.config].
 #pragma once
 
+#include "config_limits.h"
 #include "contracts/json.h"
 #include "contracts/result.h"
 #include "wire/secret.h"
@@ -52,11 +53,8 @@ struct ControlPlaneConfig {
   bool always_show_chooser = false;
   std::vector<ProviderConfig> providers; // in file order
 
-  // Ours, not in 04: limits with their defaults; in both forms under "limits".
-  struct {
-    std::int64_t http_body_bytes = 8 << 20, http_connections = 1024, http_timeout_ms = 30000, http_header_bytes = 32768;
-    std::int64_t password_threads = 2, password_queue = 256;
-  } limits;
+  Limits limits; // ours, not in 04; in both forms, as is the next
+  Retention retention;
 
   // 04 §5.2: `native` and `websocket` lists.
   std::vector<std::string> native_servers() const;

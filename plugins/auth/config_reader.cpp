@@ -142,12 +142,16 @@ double ConfigReader::number(std::string_view name, double otherwise) const {
   return otherwise;
 }
 
-std::optional<std::int64_t> ConfigReader::integer(std::string_view name, std::int64_t minimum) const {
+std::optional<std::int64_t> ConfigReader::integer(std::string_view name, std::int64_t minimum,
+                                                  std::int64_t maximum) const {
   if (!has(name)) return std::nullopt;
   const double value = number(name, 0);
-  if (value == std::floor(value) && value >= static_cast<double>(minimum) && value <= 9007199254740991.0)
+  if (value == std::floor(value) && value >= static_cast<double>(minimum) && value <= static_cast<double>(maximum))
     return static_cast<std::int64_t>(value);
-  complain(name, "out of range", "an integer, at least " + std::to_string(minimum));
+  const bool bounded = maximum != kMostInteger;
+  complain(name, "out of range",
+           bounded ? "an integer from " + std::to_string(minimum) + " to " + std::to_string(maximum)
+                   : "an integer, at least " + std::to_string(minimum));
   return std::nullopt;
 }
 

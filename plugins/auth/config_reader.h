@@ -25,6 +25,7 @@ namespace trellis::auth {
 // returns its default from then on, and `problem()` tells.
 class ConfigReader {
 public:
+  static constexpr std::int64_t kMostInteger = 9007199254740991; // 2^53 - 1
   using ReadSecret = std::function<Result<SecretText>(const std::filesystem::path &)>;
 
   ConfigReader(const JsonValue &root, std::filesystem::path directory, const ReadSecret &read_secret);
@@ -38,7 +39,8 @@ public:
   std::optional<std::string> optional_text(std::string_view name) const;
   bool flag(std::string_view name, bool otherwise) const;
   double number(std::string_view name, double otherwise) const; // 04 §20.1 "num"
-  std::optional<std::int64_t> integer(std::string_view name, std::int64_t minimum) const;
+  std::optional<std::int64_t> integer(std::string_view name, std::int64_t minimum,
+                                      std::int64_t maximum = kMostInteger) const;
   std::optional<std::vector<std::string>> texts(std::string_view name) const;
   std::filesystem::path path(std::string_view name) const; // required
   std::filesystem::path path(std::string_view name, std::string_view otherwise) const;

@@ -66,6 +66,60 @@ TEST_CASE("an error in a value names its key") {
   CHECK(refusal("[]") == "");
 }
 
+// Both ends of a limit's range are taken, and what is beyond, or no whole number, is refused by its name.
+void check_range(const std::string &table, const std::string &key, std::int64_t least, std::int64_t most) {
+  const auto given = [&](const std::string &value) {
+    return refusal(config_text("\"" + table + "\":{\"" + key + "\":" + value + "},"));
+  };
+  const std::string name = table + "." + key;
+  INFO(name);
+  CHECK(given(std::to_string(least)) == "accepted");
+  CHECK(given(std::to_string(most)) == "accepted");
+  CHECK(given(std::to_string(least - 1)) == name);
+  CHECK(given(std::to_string(most + 1)) == name);
+  CHECK(given(std::to_string(least) + ".5") == name);
+  CHECK(given("\"many\"") == name);
+}
+
+TEST_CASE("a limit out of its range is refused by its name") {
+  check_range("limits", "httpBodyBytes", 1024, 1 << 30);
+  check_range("limits", "httpHeaderBytes", 1024, 1 << 30);
+  check_range("limits", "httpConnections", 1, 1 << 20);
+  check_range("limits", "httpTimeoutMs", 100, 3600000);
+  check_range("limits", "httpWorkers", 1, 4096);
+  check_range("limits", "passwordThreads", 1, 256);
+  check_range("limits", "passwordQueue", 1, 1 << 20);
+  check_range("limits", "calloutConcurrent", 1, 1 << 20);
+  check_range("limits", "calloutPerAddress", 1, 1 << 20);
+  check_range("limits", "calloutPerServer", 1, 1 << 20);
+  check_range("limits", "calloutWaiting", 0, 1 << 20);
+  check_range("limits", "calloutThreads", 1, 256);
+  check_range("limits", "calloutQueue", 1, 1 << 20);
+  check_range("limits", "policyQueue", 1, 1 << 20);
+  check_range("limits", "disconnectQueue", 1, 1 << 20);
+  check_range("limits", "connectionBacklog", 0, 1 << 20);
+  check_range("limits", "validationCache", 1, 1 << 24);
+  check_range("limits", "jetstreamWaitMs", 0, 3600000);
+  check_range("retention", "auditDays", 0, 36500);
+  check_range("retention", "auditRows", 0, 1000000000);
+  check_range("retention", "reconciliationEventDays", 0, 36500);
+}
+
+TEST_CASE("the message about a limit says its range") {
+  const auto refused = parse(config_text(R"("limits":{"validationCache":0},)"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().expected == "an integer from 1 to 16777216");
+}
+
+TEST_CASE("a limit that is given is the one that holds, and the others keep their defaults") {
+  const auto config = parse(config_text(R"("limits":{"validationCache":7},"retention":{"auditDays":3},)"));
+  REQUIRE(config);
+  CHECK(config->limits.validation_cache == 7);
+  CHECK(config->limits.callout_threads == 2);
+  CHECK(config->retention.audit_days == 3);
+  CHECK(config->retention.audit_rows == 10000000);
+}
+
 TEST_CASE("numbers may be written as texts, and nothing is zero") {
   const auto port = [](const std::string &value) { return parse(config_text("\"port\":" + value + ","))->port; };
   CHECK(port("\" 4000 \"") == 4000);

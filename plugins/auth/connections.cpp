@@ -11,6 +11,8 @@
 namespace trellis::auth {
 namespace {
 
+// Of the 2 s that nats-server waits for a callout by default (03 §2.3): the rest is for the database and the way back.
+constexpr std::chrono::milliseconds kCalloutPatience{1000};
 constexpr std::chrono::milliseconds kKickPatience{1000};
 constexpr std::chrono::milliseconds kEventPatience{5000}; // nobody waits for it: only the log line comes that late
 
@@ -38,6 +40,12 @@ JsonObjectText event_of(const EventSubject &who) {
   JsonObjectText out;
   out.text("origin", who.origin).text("id", who.id);
   return out;
+}
+
+// A user nkey is one connection's.
+bool holds_key(const std::vector<ConnectionRecord> &records, std::string_view user_nkey) {
+  return std::any_of(records.begin(), records.end(),
+                     [&](const ConnectionRecord &record) { return record.key.user_nkey == user_nkey; });
 }
 
 // The instance's offers that its disconnect concerns (03 §9.2 step 4); staleAt stays as it is.
@@ -77,7 +85,9 @@ struct Connections::EventReports {
 };
 
 Connections::Connections(Core &core, Transport &auth, Transport &system, Transport &trellis)
-    : core_(core), system_(system), trellis_(trellis), records_(auth, kConnectionsBucket), index_(auth),
+    : core_(core), system_(system), trellis_(trellis), records_(auth, kConnectionsBucket),
+      quick_records_(auth, kConnectionsBucket, kCalloutPatience), index_(auth),
+      backlog_(static_cast<std::size_t>(core.config.limits.connection_backlog)),
       reports_(std::make_shared<EventReports>()) {
   reports_->log = core.log;
 }
@@ -93,10 +103,39 @@ void Connections::trouble(std::string_view message, std::string_view about, cons
 // ---------------------------------------------------------------- records
 
 Result<void> Connections::record(const ConnectionRecord &record) {
-  const auto stored = records_.put(format_connection_key(record.key), connection_value(record));
-  if (!stored) return tl::make_unexpected(stored.error());
-  index_.add(record);
-  return {};
+  const auto stored = quick_records_.put(format_connection_key(record.key), connection_value(record));
+  if (stored) {
+    index_.add(record);
+    return {};
+  }
+  if (stored.error().code != kv_error::kInvalidKey && !backlog_.add(record))
+    core_.log(Level::error, "a connection has no record, and can't be kicked",
+              JsonObjectText()
+                  .text("reason", "limits.connectionBacklog records wait already")
+                  .text("sessionKey", record.key.session_key)
+                  .str());
+  return tl::make_unexpected(stored.error());
+}
+
+void Connections::withdraw(const ConnectionRecord &record) {
+  const std::string key = format_connection_key(record.key);
+  backlog_.remove(key);
+  index_.ended(record);
+  if (const auto erased = quick_records_.erase(key); !erased)
+    trouble("the record of a connection that isn't admitted can't be deleted", key, erased.error());
+}
+
+// Whoever ends the connection meanwhile takes the record out of the backlog first, and can't know whether it is stored.
+void Connections::store_backlog() {
+  while (const auto record = backlog_.first()) {
+    const std::string key = format_connection_key(record->key);
+    if (!records_.put(key, connection_value(*record))) return;
+    if (backlog_.remove(key)) {
+      index_.add(*record);
+    } else if (const auto erased = records_.erase(key); !erased) {
+      trouble("an ended connection's record can't be deleted", key, erased.error());
+    }
+  }
 }
 
 Result<std::vector<ConnectionRecord>> Connections::matching(std::string_view filter) {
@@ -105,6 +144,8 @@ Result<std::vector<ConnectionRecord>> Connections::matching(std::string_view fil
   std::vector<ConnectionRecord> out;
   for (const auto &entry : *entries)
     if (auto record = read_connection(entry.key, entry.value)) out.push_back(std::move(*record));
+  for (auto &record : backlog_.matching(filter))
+    if (!holds_key(out, record.key.user_nkey)) out.push_back(std::move(record));
   return out;
 }
 
@@ -126,7 +167,10 @@ void Connections::kick(const ConnectionRecord &record) {
 
 void Connections::kick_session(std::string_view session_key, std::optional<std::string_view> scope_id) {
   auto records = of_session(session_key);
-  if (!records) return trouble("a session's connections can't be listed to kick them", session_key, records.error());
+  if (!records) {
+    trouble("a session's connections can't be listed to kick them", session_key, records.error());
+    records = backlog_.matching(connections_of_session(session_key));
+  }
   if (scope_id)
     std::erase_if(*records, [&](const ConnectionRecord &record) { return record.key.scope_id != scope_id; });
   kick_all(*records);
@@ -137,6 +181,7 @@ void Connections::kick_all(const std::vector<ConnectionRecord> &records) {
   std::vector<std::pair<std::string, std::future<Result<MessagePtr>>>> answers;
   for (const auto &record : records) {
     const std::string key = format_connection_key(record.key);
+    backlog_.remove(key);
     index_.ended(record);
     if (const auto erased = records_.erase(key); !erased)
       trouble("a kicked connection's record can't be deleted", key, erased.error());
@@ -189,6 +234,7 @@ void Connections::disconnected(std::string_view advisory_json) {
   const auto document = parse_json(advisory_json);
   const auto advisory = document ? read_advisory(*document) : std::nullopt;
   if (!advisory || advisory->account != core_.config.target_nkey) return;
+  if (const auto unstored = backlog_.take(advisory->server_id, advisory->client_id)) return forget_unstored(*unstored);
   const auto key = index_.take(advisory->server_id, advisory->client_id);
   if (!key) return trouble("a disconnect can't be looked up", advisory->server_id, key.error());
   if (!*key) return;
@@ -210,6 +256,14 @@ std::optional<ConnectionRecord> Connections::take_record(const std::string &key)
     return std::nullopt;
   }
   return read_connection(key, (**entry).value);
+}
+
+// Its put may have been carried out after all, only too late for us.
+void Connections::forget_unstored(const ConnectionRecord &record) {
+  const std::string key = format_connection_key(record.key);
+  if (const auto erased = records_.erase(key); !erased)
+    trouble("an ended connection's record can't be deleted", key, erased.error());
+  closed_by_itself(record);
 }
 
 void Connections::closed_by_itself(const ConnectionRecord &record) {

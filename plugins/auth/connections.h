@@ -5,6 +5,7 @@
 // a missing stream may cost an event, but not the time that a callout has (03 §2.3).
 #pragma once
 
+#include "connection_backlog.h"
 #include "connection_index.h"
 #include "contracts/json_write.h"
 #include "core.h"
@@ -34,7 +35,13 @@ public:
   Connections(const Connections &) = delete;
   Connections &operator=(const Connections &) = delete;
 
+  // For callouts: waits a second at most. An error says that the record isn't stored yet: it counts already, for kicks
+  // and lists of this process, and store_backlog() tries again.
   Result<void> record(const ConnectionRecord &record);
+  // The connection isn't admitted after all. As quick; trouble is logged.
+  void withdraw(const ConnectionRecord &record);
+  // Stores what record() couldn't, until the first that can't be stored now either.
+  void store_backlog();
   Result<std::vector<ConnectionRecord>> of_session(std::string_view session_key);
   Result<std::vector<ConnectionRecord>> of_user_nkey(std::string_view user_nkey);
   Result<std::vector<ConnectionRecord>> all();
@@ -58,6 +65,7 @@ private:
   void kick_all(const std::vector<ConnectionRecord> &records);
   void publish(const char *name, JsonObjectText members);
   std::optional<ConnectionRecord> take_record(const std::string &key);
+  void forget_unstored(const ConnectionRecord &record);
   void closed_by_itself(const ConnectionRecord &record);
   void after_disconnect(const ServiceSession &service, const std::string &session_key);
   void trouble(std::string_view message, std::string_view about, const Error &error) const;
@@ -66,8 +74,9 @@ private:
 
   Core &core_;
   Transport &system_, &trellis_;
-  Kv records_;
+  Kv records_, quick_records_; // of one bucket; the second with a callout's patience
   ConnectionIndex index_;
+  ConnectionBacklog backlog_;
   std::shared_ptr<EventReports> reports_;
 };
 

@@ -147,6 +147,45 @@ TEST_CASE("a record is stored as other control planes read it, and found by sess
   CHECK(found->front().connected_at == "2026-01-02T03:04:05.678Z");
 }
 
+TEST_CASE("a record that JetStream doesn't take is stored later, with its connection still there") {
+  Fixture f;
+  REQUIRE(JetStream(*f.auth).delete_stream("KV_trellis_connections"));
+  const auto listener = f.auth->subscribe("$KV.>", "", [](MessagePtr) {}); // never acknowledges
+  REQUIRE(listener);
+  REQUIRE(f.auth->flush(20s));
+  const auto guest = f.connect("guest");
+  const auto record = f.record_of("guest", kSession, "usr_1", "UA");
+  const auto begin = std::chrono::steady_clock::now();
+  const auto recorded = f.connections.record(record);
+  CHECK(std::chrono::steady_clock::now() - begin < 2s); // the protocol's limit for all of a callout (03 §2.3)
+  REQUIRE_FALSE(recorded);
+  CHECK(recorded.error().code == transport_error::kTimeout);
+  REQUIRE(ensure_platform_streams(f.core, *f.auth, *f.trellis, {}));
+  f.connections.store_backlog();
+  const auto stored = Kv(*f.auth, kConnectionsBucket).get(format_connection_key(record.key));
+  REQUIRE(stored);
+  CHECK(*stored);
+  f.put_user(kSession);
+  guest->close(5s);
+  f.connections.disconnected(f.advisories.wait(".DISCONNECT", "guest"));
+  CHECK(f.connections.all()->empty());
+  CHECK(f.has_event("Auth.Connections.Closed"));
+}
+
+TEST_CASE("a connection that ends before its record is stored is announced, and leaves none behind") {
+  Fixture f;
+  f.put_user(kSession);
+  REQUIRE(JetStream(*f.auth).delete_stream("KV_trellis_connections"));
+  const auto guest = f.connect("guest");
+  CHECK_FALSE(f.connections.record(f.record_of("guest", kSession, "usr_1", "UA")));
+  REQUIRE(ensure_platform_streams(f.core, *f.auth, *f.trellis, {}));
+  guest->close(5s);
+  f.connections.disconnected(f.advisories.wait(".DISCONNECT", "guest"));
+  f.connections.store_backlog();
+  CHECK(f.connections.all()->empty());
+  CHECK(f.has_event("Auth.Connections.Closed"));
+}
+
 TEST_CASE("entries of another shape are skipped") {
   Fixture f;
   Kv bucket(*f.auth, kConnectionsBucket);

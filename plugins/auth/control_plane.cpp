@@ -3,6 +3,7 @@
 #include "contracts/json_write.h"
 #include "http_urls.h"
 #include "platform_streams.h"
+#include "retention.h"
 #include "store/sessions.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
@@ -19,10 +20,11 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kStreamsLimit = 60s;                            // for JetStream to become usable at start
-constexpr auto kStreamsPause = 500ms;                          // between two attempts
-constexpr auto kCleanupPause = 60s;                            // between two rounds of deleting expired sessions
-constexpr std::size_t kMostDisconnects = std::size_t{1} << 16; // advisories that wait for their turn
+constexpr auto kStreamsPause = 500ms; // between two attempts
+// Between two rounds of what runs in the background:
+constexpr auto kBacklogPause = 5s;  // storing connection records that JetStream didn't take
+constexpr auto kCleanupPause = 60s; // deleting expired sessions
+constexpr auto kHistoryPause = 1h;  // deleting old audit lines and reconciliation events
 
 Result<NkeySeed> seed_of(const SecretText &text, NkeyType type, const char *key) {
   auto seed = NkeySeed::parse(text.reveal(), type);
@@ -71,9 +73,13 @@ bool is_passing(const Error &error) {
          error.code == transport_error::kClosed || error.code == "jetstream_10008"; // temporarily unavailable
 }
 
-// JetStream may need a moment after its server accepts connections, and NATS may go down meanwhile.
+// JetStream may need a moment after its server accepts connections, and NATS may go down meanwhile. It asks again and
+// again, because there is nothing to wait for: nats-server publishes no event when JetStream becomes usable (a leader's
+// election is announced in clusters only, and maybe before this subscribes), and the table of connections that a plugin
+// gets tells no states. The pause bounds only how often a server without JetStream is asked; one that is slow is waited
+// for inside the request. The host doesn't end a plugin whose start hasn't returned, so nobody could wake it early.
 Result<void> wait_for_streams(Core &core, Transport &auth, Transport &system, Transport &trellis) {
-  const auto until = Clock::now() + kStreamsLimit;
+  const auto until = Clock::now() + std::chrono::milliseconds(core.config.limits.jetstream_wait_ms);
   for (bool told = false;; told = true) {
     auto made = ensure_platform_streams(core, auth, trellis, choose_replicas(core, system));
     if (made || !is_passing(made.error())) return made;
@@ -142,7 +148,8 @@ Result<std::unique_ptr<ControlPlane>> ControlPlane::start(const trellis_host &ho
     return tl::make_unexpected(done.error());
   if (auto done = made->follow_disconnects(); !done) return tl::make_unexpected(done.error());
   if (auto done = made->answer_callouts(); !done) return tl::make_unexpected(done.error());
-  made->policy_ = std::make_unique<PolicyDesk>(made->authority_);
+  made->policy_ =
+      std::make_unique<PolicyDesk>(made->authority_, static_cast<std::size_t>(made->config_.limits.policy_queue));
   return made;
 }
 
@@ -153,7 +160,7 @@ Result<void> ControlPlane::answer_callouts() {
 
 // 03 §9.2: one at a time, each by one of several control planes.
 Result<void> ControlPlane::follow_disconnects() {
-  disconnect_lane_ = std::make_unique<Lane>(1, kMostDisconnects);
+  disconnect_lane_ = std::make_unique<Lane>(1, static_cast<std::size_t>(config_.limits.disconnect_queue));
   auto subscription = system_.subscribe("$SYS.ACCOUNT.*.DISCONNECT", "trellis", [this](MessagePtr message) {
     const bool accepted = disconnect_lane_->run(
         [this, advisory = std::string(message->payload())] { connections_.disconnected(advisory); });
@@ -176,12 +183,20 @@ Result<void> ControlPlane::open_doors() {
 
 void ControlPlane::run_background(const std::stop_token &stop) {
   authority_.reconcile_all();
+  auto cleanup = Clock::now(), history = cleanup;
+  const auto is_due = [](Clock::time_point &time, Clock::duration pause) {
+    if (Clock::now() < time) return false;
+    time = Clock::now() + pause;
+    return true;
+  };
   std::mutex mutex; // of this thread alone: only the stop token wakes it early
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
-    forget_expired_sessions();
-    stopped.wait_for(lock, stop, kCleanupPause, [] { return false; });
+    connections_.store_backlog();
+    if (is_due(cleanup, kCleanupPause)) forget_expired_sessions();
+    if (is_due(history, kHistoryPause)) forget_old_history(core_, stop);
+    stopped.wait_for(lock, stop, kBacklogPause, [] { return false; });
   }
 }
 

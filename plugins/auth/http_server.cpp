@@ -39,7 +39,6 @@ using tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kDrain{5}, kHangUp{2};
-constexpr std::size_t kSpareWorkers = 64; // besides those that wait for a password hash
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -122,7 +121,7 @@ class Server final : public HttpServer {
 public:
   Server(const ControlPlaneConfig &config, Handler handler)
       : limits_(config.limits), handler_(std::move(handler)),
-        workers_(std::in_place, static_cast<std::size_t>(limits_.password_queue) + kSpareWorkers),
+        workers_(std::in_place, static_cast<std::size_t>(limits_.password_queue + limits_.http_workers)),
         io_(std::in_place, 1), acceptor_(std::in_place, *io_) {}
 
   Result<void> listen(std::uint16_t port) {
@@ -321,7 +320,7 @@ private:
     co_return !problem && keep_alive;
   }
 
-  const decltype(ControlPlaneConfig::limits) limits_;
+  const Limits limits_;
   const Handler handler_;
   std::uint16_t port_ = 0;
   bool stopping_ = false;       // [I/O thread]

@@ -6,13 +6,13 @@ namespace trellis::auth {
 namespace {
 
 constexpr std::size_t kThreads = 2;
-constexpr std::size_t kMostWaiting = 1024;
 constexpr std::string_view kBusy =
     R"({"reason":"control_plane_busy","message":"the control plane has too many questions to answer at the moment"})";
 
 } // namespace
 
-PolicyDesk::PolicyDesk(DeploymentAuthority &authority) : authority_(authority), lane_(kThreads, kMostWaiting) {}
+PolicyDesk::PolicyDesk(DeploymentAuthority &authority, std::size_t most_waiting)
+    : authority_(authority), lane_(kThreads, most_waiting) {}
 
 PolicyDesk::~PolicyDesk() {
   on_change(nullptr, nullptr);

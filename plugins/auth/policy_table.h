@@ -18,7 +18,7 @@ namespace trellis::auth {
 
 class PolicyDesk {
 public:
-  explicit PolicyDesk(DeploymentAuthority &authority);
+  PolicyDesk(DeploymentAuthority &authority, std::size_t most_waiting);
   // [may block] Answers what has been asked.
   ~PolicyDesk();
   PolicyDesk(const PolicyDesk &) = delete;

@@ -148,8 +148,8 @@ Lookup Validation::State::looked_up(Reader &db, const Session &session, std::uin
   return lookup;
 }
 
-Validation::Validation(Core &core, ReplayCache &replay, std::size_t cached)
-    : state_(new State{core, replay, Lookups(std::max<std::size_t>(cached, 1))}) {}
+Validation::Validation(Core &core, ReplayCache &replay)
+    : state_(new State{core, replay, Lookups(static_cast<std::size_t>(core.config.limits.validation_cache))}) {}
 Validation::~Validation() = default;
 
 tl::expected<ValidateOutcome, ErrorEnvelope> Validation::validate(const ValidateInput &input) {

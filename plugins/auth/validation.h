@@ -38,16 +38,13 @@ struct ValidateOutcome {
   std::shared_ptr<const ValidatedCaller> caller;
 };
 
-// Sessions whose lookup is kept in memory, at 1 to 2 KiB each; beyond it the oldest lookup is forgotten and made again
-// when its session calls next.
-inline constexpr std::size_t kMaxCachedCallers = std::size_t{1} << 17;
-
 // A request costs its signature check and two locked table look-ups; the database is asked only for sessions that
 // haven't called since the last change of anything that is decided.
 class Validation {
 public:
-  // `cached`: how many lookups are kept.
-  Validation(Core &core, ReplayCache &replay, std::size_t cached = kMaxCachedCallers);
+  // limits.validationCache lookups are kept; beyond it the oldest is forgotten, and made again when its session calls
+  // next.
+  Validation(Core &core, ReplayCache &replay);
   ~Validation();
   // [thread-safe] The error is the AuthError of 03 §10.
   tl::expected<ValidateOutcome, ErrorEnvelope> validate(const ValidateInput &input);

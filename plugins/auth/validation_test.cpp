@@ -198,7 +198,8 @@ TEST_CASE("lookups are kept as long as nothing that is decided changes") {
 
 TEST_CASE("only so many lookups are kept, the oldest goes first") {
   Setup setup;
-  Validation small(setup.domain.core, *setup.replay, 2);
+  setup.domain.config.limits.validation_cache = 2;
+  Validation small(setup.domain.core, *setup.replay);
   const auto caller = [&](const SessionKey &key) {
     const std::string id = "r" + std::to_string(++setup.requests);
     const auto iat = static_cast<double>(setup.domain.now / 1000);

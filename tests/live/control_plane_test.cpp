@@ -160,6 +160,23 @@ TEST_CASE("a control plane that can't start is tried again, which is said once, 
   CHECK(live.stop() == 0);
 }
 
+TEST_CASE("a bundle that was moved starts from where it is") {
+  LiveControlPlane live;
+  live.write_config();
+  const TempDir elsewhere;
+  const auto moved = elsewhere / "moved";
+  std::filesystem::copy(live.bundle(), moved, std::filesystem::copy_options::recursive);
+  for (const char *part : {"trellis.toml", "trellis", "nats/creds", "nats/secrets"}) // nats-server keeps its own data
+    std::filesystem::remove_all(live.bundle() / part);
+  Process host({built("trellis-host").string(), "--config", (moved / "trellis.toml").string()}, elsewhere / "host.log");
+  const auto log = [&] { return read_file(elsewhere / "host.log"); };
+  CHECK(wait_until([&] { return log().find("HTTP is served") != std::string::npos; }, 60s));
+  INFO(log());
+  CHECK(std::filesystem::exists(moved / "trellis/data/trellis.sqlite"));
+  host.signal(SIGTERM);
+  CHECK(host.wait() == 0);
+}
+
 TEST_CASE("the control socket tells what runs, and a reload can't move the control plane") {
   LiveControlPlane live;
   live.set_plugin("echo", built("echo-c.so"));

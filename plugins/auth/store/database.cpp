@@ -1,6 +1,7 @@
 #include "store/database.h"
 
 #include "store/connection.h"
+#include "store/file_lock.h"
 #include "store/migration.h"
 #include "store/reader_pool.h"
 #include "store/schema.h"
@@ -32,15 +33,29 @@ Result<void> sync_folder(const std::filesystem::path &folder) {
 // SQLite would create the file with the umask's rights; its journals take over those of the file. An existing file is
 // never opened here: closing it would drop the locks that this process holds on it.
 Result<void> create_file(const std::filesystem::path &file) {
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored))
-    return unreadable(folder, "is no folder", "an existing folder for " + file.filename().string());
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 && errno == EEXIST) return {};
   if (fd < 0) return unreadable(file, std::strerror(errno), "a folder that this program may write to");
   ::close(fd);
-  return sync_folder(folder);
+  return sync_folder(file.parent_path());
+}
+
+Result<void> check_place(const std::filesystem::path &file) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(file.parent_path(), ignored))
+    return unreadable(file.parent_path(), "is no folder", "an existing folder for " + file.filename().string());
+  if (std::filesystem::is_directory(file, ignored)) return unreadable(file, "is a folder", "a file");
+  return {};
+}
+
+// A file that has several names (links) has one lock.
+Result<FileLock> lock_for(const std::filesystem::path &file) {
+  std::error_code problem;
+  const auto real = std::filesystem::weakly_canonical(file, problem);
+  if (problem) return unreadable(file, problem.message(), "a path to a file");
+  auto lock = FileLock::take(real.string() + ".lock");
+  if (!lock) lock.error().where = file.string();
+  return lock;
 }
 
 Result<void> use_wal(Connection &connection, const std::filesystem::path &file) {
@@ -83,22 +98,28 @@ Error opening_error(const SqlError &problem, const std::filesystem::path &file) 
 
 } // namespace
 
-// Members end in reverse order: the writer's connection is the last to close, so that the log is taken into the file.
+// Members end in reverse order: the writer's connection is the last to close, so that the log is taken into the file,
+// and then others may have it.
 struct Database::State {
-  State(const std::filesystem::path &file, std::unique_ptr<Connection> connection)
-      : queue(std::move(connection)), readers(file) {}
+  State(const std::filesystem::path &file, FileLock held, std::unique_ptr<Connection> connection)
+      : lock(std::move(held)), queue(std::move(connection)), readers(file) {}
 
+  FileLock lock;
   WriteQueue queue;
   ReaderPool readers;
 };
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path &name) {
   const std::filesystem::path file = std::filesystem::absolute(name); // readers are opened later, from wherever
+  if (auto possible = check_place(file); !possible) return tl::make_unexpected(possible.error());
+  auto lock = lock_for(file);
+  if (!lock) return tl::make_unexpected(lock.error());
   if (auto created = create_file(file); !created) return tl::make_unexpected(created.error());
   try {
     auto connection = open_writer(file);
     if (!connection) return tl::make_unexpected(connection.error());
-    return std::unique_ptr<Database>(new Database(std::make_unique<State>(file, std::move(*connection))));
+    return std::unique_ptr<Database>(
+        new Database(std::make_unique<State>(file, std::move(*lock), std::move(*connection))));
   } catch (const SqlError &problem) {
     return tl::make_unexpected(opening_error(problem, file));
   }
@@ -109,6 +130,9 @@ Database::~Database() = default;
 
 Result<void> Database::run(std::function<Result<void>(Writer &)> change) {
   return state_->queue.run(std::move(change));
+}
+Result<void> Database::write_aside(std::function<Result<void>(Writer &)> change) {
+  return state_->queue.run(std::move(change), false);
 }
 void Database::write_behind(std::function<Result<void>(Writer &)> change) {
   state_->queue.run_behind(std::move(change));

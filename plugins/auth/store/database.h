@@ -21,7 +21,8 @@ namespace trellis::auth {
 class Database {
 public:
   // Creates the file (0600, WAL, synchronous = FULL) or brings an older schema up to date. Errors name the file:
-  // "database_unreadable", "database_newer" (written by a newer version: refused, untouched), "database_corrupt".
+  // "database_unreadable", "database_newer" (written by a newer version: refused, untouched), "database_corrupt",
+  // "database_in_use" (another Database has it open, in whatever process).
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path &file);
   ~Database();
   Database(const Database &) = delete;
@@ -42,6 +43,8 @@ public:
     return std::move(*out);
   }
   Result<void> write(std::function<Result<void>(Writer &)> change) { return run(std::move(change)); }
+  // [thread-safe] [may block] The same for what nobody decides anything by (history): version() stays as it is.
+  Result<void> write_aside(std::function<Result<void>(Writer &)> change);
 
   // [thread-safe] Queues a change that nobody waits for (lastAuth, liveness). Committed within a second, or with the
   // next write, whichever is first; lost at most with a crash. Its failure is passed to `on_background_error`.
@@ -61,9 +64,8 @@ public:
     }
   }
 
-  // [thread-safe] Number of commits that changed more than write-behind values: what was cached at an equal version
-  // still holds.
-  // Ask before read(), not after: what is seen is then at least of that version.
+  // [thread-safe] Number of commits that changed more than write_behind and write_aside: what was cached at an equal
+  // version still holds. Ask before read(), not after: what is seen is then at least of that version.
   std::uint64_t version() const;
   // [thread-safe] Number of commits that stored anything.
   std::uint64_t commits() const;

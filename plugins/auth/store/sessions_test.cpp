@@ -59,12 +59,17 @@ Names keys_of(const std::vector<Session> &sessions) {
   return out;
 }
 
-void check_round_trip(const Session &session) {
+// As it is found after it was stored beside another one, and the database was opened again.
+std::optional<Session> stored_and_found(const Session &session) {
   TestStore store;
-  store.write([&](Writer &db) { put_session(db, session); });
+  store.write([&](Writer &db) {
+    put_session(db, session);
+    put_session(db, user_session("another", "usr_9", 7));
+  });
+  store.reopen();
   const auto found = find(store, session.session_key);
   REQUIRE(found);
-  CHECK(*found == session);
+  return *found;
 }
 
 } // namespace
@@ -78,7 +83,8 @@ TEST_CASE("A user's session comes back as it was stored") {
     user.publish_subjects.clear();
     user.subscribe_subjects.clear();
   }
-  check_round_trip(session_of("key", user));
+  const Session session = session_of("key", user);
+  CHECK(stored_and_found(session) == session);
 }
 
 TEST_CASE("A service's session comes back as it was stored") {
@@ -87,7 +93,8 @@ TEST_CASE("A service's session comes back as it was stored") {
   SECTION("with nothing optional") {
     service.contract_id = service.contract_digest = std::nullopt;
   }
-  check_round_trip(session_of("key", service));
+  const Session session = session_of("key", service);
+  CHECK(stored_and_found(session) == session);
 }
 
 TEST_CASE("A device's session comes back as it was stored") {
@@ -104,7 +111,8 @@ TEST_CASE("A device's session comes back as it was stored") {
   SECTION("with nothing optional") {
     device.activated_at = device.revoked_at = std::nullopt;
   }
-  check_round_trip(session_of("key", device));
+  const Session session = session_of("key", device);
+  CHECK(stored_and_found(session) == session);
 }
 
 TEST_CASE("A session of another type takes the place of the old one, also where it is found") {

@@ -33,12 +33,12 @@ WriteQueue::~WriteQueue() {
   thread_.join();
 }
 
-Result<void> WriteQueue::run(Change change) {
+Result<void> WriteQueue::run(Change change, bool decides) {
   if (std::this_thread::get_id() == thread_.get_id())
     return fail("storage", "a change", "writes through the database that runs it", "its Writer");
   Waiter waiter;
   std::unique_lock lock(mutex_);
-  queue_.push_back({.change = std::move(change), .waiter = &waiter});
+  queue_.push_back({.change = std::move(change), .waiter = &waiter, .decides = decides});
   ++waiting_;
   wake_.notify_one();
   waiter.done.wait(lock, [&] { return waiter.outcome.has_value(); });
@@ -134,7 +134,7 @@ void WriteQueue::commit(Batch &batch, std::size_t from, std::size_t to) {
   bool any = false, decision = false;
   for (std::size_t at = from; at < to; ++at) {
     any = any || batch[at].changed;
-    decision = decision || (batch[at].changed && batch[at].waiter);
+    decision = decision || (batch[at].changed && batch[at].decides);
   }
   crash_point();
   connection_.execute("COMMIT");

@@ -33,7 +33,8 @@ public:
   WriteQueue(const WriteQueue &) = delete;
   WriteQueue &operator=(const WriteQueue &) = delete;
 
-  Result<void> run(Change change); // [may block]
+  // [may block] `decides`: whether version() counts it.
+  Result<void> run(Change change, bool decides = true);
   void run_behind(Change change);
   void on_background_error(ErrorReport report);
   std::uint64_t version() const { return version_; }
@@ -47,6 +48,7 @@ private:
   struct Entry {
     Change change;
     Waiter *waiter = nullptr; // nullptr: nobody waits
+    bool decides = false;
     Result<void> outcome = {};
     bool changed = false; // rows
   };
