@@ -125,13 +125,6 @@ std::string CppModel::type_text(const Type &type) const {
   return type.nullable ? "trellis::Nullable<" + bare() + ">" : bare();
 }
 
-std::string CppModel::over_errors(const std::string &which, const CppRpc &rpc) {
-  std::string out = "trellis::" + which + "<" + rpc.output;
-  for (const auto &error : rpc.errors)
-    out += ", " + error;
-  return out + ">";
-}
-
 std::string file_header(const CppModel &model, std::string_view about) {
   return cpp_comment(model.model.contract_id + ": " + std::string(about)) + "//\n" +
          "// Made by trellis-generate from the contract with digest " + model.model.digest +
@@ -141,8 +134,15 @@ std::string file_header(const CppModel &model, std::string_view about) {
 std::string wrapped(const std::string &head, const std::vector<std::string> &arguments, const std::string &tail) {
   constexpr std::size_t kWidth = 120;
   const auto start = head.rfind('\n') == std::string::npos ? 0 : head.rfind('\n') + 1;
-  const std::size_t indent = head.size() - start;
+  std::size_t indent = head.size() - start;
+  std::size_t longest = 0;
+  for (const auto &argument : arguments)
+    longest = std::max(longest, argument.size() + tail.find_first_of("\n") % kWidth);
   std::string out = head;
+  if (indent + longest > kWidth) { // no room beside the head
+    indent = head.find_first_not_of(' ', start) - start + 4;
+    out += "\n" + std::string(indent, ' ');
+  }
   std::size_t column = indent;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto piece = arguments[i] + (i + 1 < arguments.size() ? "," : tail);

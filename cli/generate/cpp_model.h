@@ -58,8 +58,6 @@ public:
   std::vector<CppRpc> rpcs;
 
   std::string type_text(const Type &type) const;
-  // trellis::RpcResult<Stock, OutOfStock>.
-  static std::string over_errors(const std::string &which, const CppRpc &rpc);
 
 private:
   void name_types();

@@ -10,7 +10,8 @@ namespace {
 // that namespace it needs all of its name.
 class Section {
 public:
-  Section(const CppModel &model, std::string name) : model_(model), name_(std::move(name)) {}
+  Section(const CppModel &model, std::string name, std::string comment = {})
+      : model_(model), name_(std::move(name)), comment_(std::move(comment)) {}
 
   // Of all descriptors before the first one is written.
   std::string descriptor(std::string_view name) {
@@ -26,7 +27,7 @@ public:
   std::string type(const Type &of) const { return type(model_.type_text(of)); }
 
   void open(const std::string &descriptor, const std::string &doc, std::string_view name, const std::string &subject) {
-    body_ += cpp_comment(doc) + "struct " + descriptor + " {\n";
+    body_ += (body_.empty() ? "" : "\n") + cpp_comment(doc) + "struct " + descriptor + " {\n";
     constant("kContract", "kContractId");
     constant("kName", cpp_literal(name));
     if (!subject.empty()) constant("kSubject", cpp_literal(subject));
@@ -34,20 +35,19 @@ public:
   void constant(const std::string &name, const std::string &value) {
     body_ += "  static constexpr std::string_view " + name + " = " + value + ";\n";
   }
-  void alias(const std::string &name, const std::string &type, const std::string &comment = {}) {
-    body_ += "  using " + name + " = " + type + ";" + (comment.empty() ? "" : " // " + comment) + "\n";
-  }
+  void alias(const std::string &name, const std::string &type) { body_ += "  using " + name + " = " + type + ";\n"; }
   void line(const std::string &text) { body_ += text + "\n"; }
   void close() { body_ += "};\n"; }
 
   std::string text() const {
-    return body_.empty() ? "" : "namespace " + name_ + " {\n\n" + body_ + "\n} // namespace " + name_ + "\n\n";
+    return body_.empty() ? ""
+                         : comment_ + "namespace " + name_ + " {\n\n" + body_ + "\n} // namespace " + name_ + "\n\n";
   }
   const std::vector<std::string> &names() const { return names_; }
 
 private:
   const CppModel &model_;
-  std::string name_, body_;
+  std::string name_, comment_, body_;
   CppScope scope_;
   std::vector<std::string> names_;
 };
@@ -59,7 +59,9 @@ void name_all(Section &section, const std::vector<Surface> &surfaces) {
 }
 
 std::string rpc_descriptors(const CppModel &model) {
-  Section section(model, "rpc");
+  Section section(
+      model, "rpc",
+      "// Result is what a caller gets, Reply what a handler returns, Later what it keeps to answer later.\n");
   for (const auto &rpc : model.rpcs)
     section.descriptor(rpc.rpc->name);
   for (auto rpc : model.rpcs) {
@@ -70,9 +72,12 @@ std::string rpc_descriptors(const CppModel &model) {
       error = section.type(error);
     section.alias("Input", rpc.input);
     section.alias("Output", rpc.output);
-    section.alias("Result", CppModel::over_errors("RpcResult", rpc), "what a caller gets");
-    section.alias("Reply", CppModel::over_errors("Reply", rpc), "what a handler returns");
-    section.alias("Later", CppModel::over_errors("Later", rpc), "what it keeps to answer later");
+    for (const char *alias : {"Result", "Reply", "Later"}) {
+      const std::string which = alias == std::string_view("Result") ? "RpcResult" : alias;
+      std::vector<std::string> arguments{rpc.output};
+      arguments.insert(arguments.end(), rpc.errors.begin(), rpc.errors.end());
+      section.line(wrapped(std::string("  using ") + alias + " = trellis::" + which + "<", arguments, ">;"));
+    }
     for (const auto &type : rpc.untyped)
       section.line(cpp_comment("Also declares error \"" + type + "\", which this contract doesn't describe.", "  "));
     section.close();
@@ -249,12 +254,13 @@ std::string client_functions(const CppModel &model) {
 std::string service_header(const CppModel &model) {
   std::string handlers, registrations;
   for (const auto &rpc : model.rpcs) {
-    handlers += cpp_comment(rpc.rpc->doc, "  ") +
-                wrapped("  virtual " + CppModel::over_errors("Reply", rpc) + " " + rpc.function + "(",
-                        {"const " + rpc.input + " &in", "trellis::Call &call"}, ") = 0;\n");
-    registrations += "  service.typed_rpc<" + rpc.input + ">(rpc::" + rpc.descriptor +
-                     "::kName,\n      [handlers](const " + rpc.input +
-                     " &in, trellis::Call &call) { return handlers->" + rpc.function + "(in, call); });\n";
+    const auto descriptor = "rpc::" + rpc.descriptor;
+    handlers +=
+        cpp_comment(rpc.rpc->doc, "  ") + wrapped("  virtual " + descriptor + "::Reply " + rpc.function + "(",
+                                                  {"const " + rpc.input + " &in", "trellis::Call &call"}, ") = 0;\n");
+    registrations += wrapped(
+        "  service.typed_rpc<" + descriptor + ">(",
+        {"[handlers](const auto &in, auto &call) { return handlers->" + rpc.function + "(in, call); }"}, ");\n");
   }
   const std::string body =
       model.rpcs.empty()

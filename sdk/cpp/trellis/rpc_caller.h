@@ -19,6 +19,12 @@
 
 namespace trellis {
 
+// What handlers of the rpc return, and keep to answer later (trellis/reply.h, which only plugins include).
+template <class Out, class... Errors>
+class Reply;
+template <class Out, class... Errors>
+class Later;
+
 // Which rpc. The texts are constants of generated code.
 struct RpcName {
   std::string_view contract_id;

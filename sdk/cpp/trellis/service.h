@@ -53,16 +53,16 @@ public:
     });
   }
 
-  // `handler`: Reply<...>(const In &, Call &), as generated code has it.
-  template <class In, class Handler>
-  void typed_rpc(std::string_view name, Handler handler) {
-    names_.emplace_back(name);
+  // `Rpc` is a generated descriptor; `handler`: Rpc::Reply(const Rpc::Input &, Call &).
+  template <class Rpc, class Handler>
+  void typed_rpc(Handler handler) {
+    names_.emplace_back(Rpc::kName);
     handlers_.push_back([this, handler = std::move(handler)](const trellis_request &request) mutable {
       const trellis_call id = request.call;
-      const auto input = json::decode<In>(view(request.input));
+      const auto input = json::decode<typename Rpc::Input>(view(request.input));
       if (!input) throw unfit_input(input.problem());
       Call call(*this, host(), request);
-      const auto reply = handler(*input, call);
+      const typename Rpc::Reply reply = handler(*input, call);
       if (!call.deferred()) reply.send(Pending(host(), id)); // `deferred` without a Later: released
     });
   }
