@@ -10,7 +10,7 @@ std::string names_list(const CppObject &object) {
   std::vector<std::string> names;
   for (const auto &member : object.members)
     names.push_back(cpp_literal(member.member->name));
-  return wrapped("  static constexpr std::string_view kDeclared[] = {", names, "};\n");
+  return wrapped("  static constexpr std::string_view declared_members[] = {", names, "};\n");
 }
 
 std::string read_members(const CppObject &object) {
@@ -20,7 +20,7 @@ std::string read_members(const CppObject &object) {
            name + ");\n";
   if (object.rest_name.empty()) return out;
   if (object.members.empty()) return out + "  in.rest({}, " + object.rest_name + ");\n";
-  return out + names_list(object) + "  in.rest(kDeclared, " + object.rest_name + ");\n";
+  return out + names_list(object) + "  in.rest(declared_members, " + object.rest_name + ");\n";
 }
 
 std::string write_members(const CppObject &object) {
@@ -29,7 +29,7 @@ std::string write_members(const CppObject &object) {
     out += "  out.member(" + cpp_literal(member->name) + ", " + name + ");\n";
   if (!object.rest_name.empty() && object.members.empty()) out += "  out.rest({}, " + object.rest_name + ");\n";
   if (!object.rest_name.empty() && !object.members.empty())
-    out += names_list(object) + "  out.rest(kDeclared, " + object.rest_name + ");\n";
+    out += names_list(object) + "  out.rest(declared_members, " + object.rest_name + ");\n";
   return out + "  out.end_object();\n";
 }
 

@@ -24,7 +24,8 @@ constexpr std::array kReserved{
     "assert", "bsd", "errno", "hpux", "i386", "linux", "major", "makedev", "minor", "offsetof", "setjmp", "sparc",
     "stderr", "stdin", "stdout", "sun", "unix", "va_arg", "va_copy", "va_end", "va_start", "vax",
     // names that generated code uses inside the scope
-    "from_json", "read_json", "std", "to_json", "trellis", "write_json"};
+    "alternative", "declared_members", "from_json", "in", "out", "read_json", "std", "to_json", "trellis",
+    "write_json"};
 
 // Functions of the C library that no namespace can share its name with.
 constexpr std::array kGlobalFunctions{

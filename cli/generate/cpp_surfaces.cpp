@@ -2,12 +2,13 @@
 #include "generate/cpp_model.h"
 
 #include <algorithm>
+#include <array>
 
 namespace trellis::generate {
 namespace {
 
-// One namespace of descriptors. A schema may have the name of a descriptor ("Order.Shipped" and "OrderShipped"): inside
-// that namespace it needs all of its name.
+// One namespace of descriptors. A schema may have the name of a descriptor ("Order.Shipped" and "OrderShipped") or of
+// an alias in one ("Result"): there it needs all of its name.
 class Section {
 public:
   Section(const CppModel &model, std::string name, std::string comment = {})
@@ -19,7 +20,12 @@ public:
     return names_.back();
   }
   std::string type(const std::string &name) const {
-    if (std::find(names_.begin(), names_.end(), name) == names_.end()) return name;
+    constexpr std::array kAliases{"Event",    "Input", "Later",  "Output", "Payload",
+                                  "Progress", "Reply", "Result", "Value"};
+    const bool is_hidden = std::find(names_.begin(), names_.end(), name) != names_.end() ||
+                           std::find(kAliases.begin(), kAliases.end(), name) != kAliases.end() ||
+                           name.ends_with("Signal");
+    if (!is_hidden) return name;
     std::string space = model_.name_space;
     if (const auto at = space.find("inline "); at != std::string::npos) space.erase(at, 7);
     return "::" + space + "::" + name;
@@ -36,6 +42,7 @@ public:
     body_ += "  static constexpr std::string_view " + name + " = " + value + ";\n";
   }
   void alias(const std::string &name, const std::string &type) { body_ += "  using " + name + " = " + type + ";\n"; }
+  void comment(const std::string &text) { body_ += cpp_comment(text, "  "); }
   void line(const std::string &text) { body_ += text + "\n"; }
   void close() { body_ += "};\n"; }
 
@@ -79,7 +86,7 @@ std::string rpc_descriptors(const CppModel &model) {
       section.line(wrapped(std::string("  using ") + alias + " = trellis::" + which + "<", arguments, ">;"));
     }
     for (const auto &type : rpc.untyped)
-      section.line(cpp_comment("Also declares error \"" + type + "\", which this contract doesn't describe.", "  "));
+      section.comment("Also declares error \"" + type + "\", which this contract doesn't describe.");
     section.close();
   }
   return section.text();

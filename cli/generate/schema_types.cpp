@@ -153,7 +153,9 @@ Type SchemaTypes::add(const std::string &name, const JsonValue &schema) {
     return Type{Kind::named, false, {}, types_.size() - 1};
   }
   Type type = infer(schema, path);
-  const bool is_its_own = type.kind == Kind::named && !type.nullable && types_[type.named].path == path;
+  const bool is_its_own = type.kind == Kind::named && types_[type.named].path == path && !type.nullable;
+  if (type.kind == Kind::named && types_[type.named].path == path && type.nullable)
+    types_[type.named].path = step(path, "value"); // the name is for the type with null
   if (!is_its_own) {
     types_.push_back({path, doc_of(schema), AliasShape{type}});
     type = Type{Kind::named, false, {}, types_.size() - 1};

@@ -89,21 +89,27 @@ std::optional<Type> common_type(const std::vector<Type> &types, const std::vecto
   return {};
 }
 
-// A name for an alternative that is an object: its constant that tells most, else its number.
+// What a constant adds to the name of its alternative: "circle" of kind, "found false" of found. "" when it's none.
+std::string naming_constant(const JsonValue &member, std::string_view name) {
+  if (!member.IsObject()) return {};
+  if (const auto texts = joint_texts({&member}); texts && texts->size() == 1) return texts->front();
+  const auto *constant = find_member(member, "const");
+  if (!constant || !constant->IsBool()) return {};
+  return std::string(name) + (constant->GetBool() ? " true" : " false");
+}
+
+// A name for an alternative that is an object: its constants, else its number.
 std::string alternative_name(const JsonValue &branch, std::size_t index) {
-  const auto *properties = find_member(branch, "properties");
-  if (properties && properties->IsObject()) {
-    std::vector<std::string> found;
+  std::vector<std::pair<std::string, std::string>> found;
+  if (const auto *properties = find_member(branch, "properties"); properties && properties->IsObject())
     for (const auto &entry : properties->GetObject())
-      if (const auto texts = joint_texts({&entry.value}); entry.value.IsObject() && texts && texts->size() == 1)
-        found.push_back(std::string(text_of(entry.name)) + "\n" + texts->front());
-    std::sort(found.begin(), found.end(), Utf16Less());
-    std::string name;
-    for (const auto &text : found)
-      name += (name.empty() ? "" : " ") + text.substr(text.find('\n') + 1);
-    if (!name.empty()) return name;
-  }
-  return "option " + std::to_string(index + 1);
+      if (auto part = naming_constant(entry.value, text_of(entry.name)); !part.empty())
+        found.emplace_back(text_of(entry.name), std::move(part));
+  std::sort(found.begin(), found.end(), [](const auto &a, const auto &b) { return utf16_less(a.first, b.first); });
+  std::string name;
+  for (const auto &[member, part] : found)
+    name += (name.empty() ? "" : " ") + part;
+  return name.empty() ? "option " + std::to_string(index + 1) : name;
 }
 
 } // namespace
