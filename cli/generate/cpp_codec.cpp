@@ -39,9 +39,10 @@ std::string text_functions(const std::string &name) {
          name + "::from_json(std::string_view json) {\n  return trellis::json::decode<" + name + ">(json);\n}\n\n";
 }
 
-std::string codec(const std::string &name, const std::string &read, const std::string &write) {
+std::string codec(const std::string &name, bool is_schema, const std::string &read, const std::string &write) {
   return "void " + name + "::read_json(trellis::json::Reader &in) {\n" + read + "}\n\nvoid " + name +
-         "::write_json(trellis::json::Writer &out) const {\n" + write + "}\n\n" + text_functions(name);
+         "::write_json(trellis::json::Writer &out) const {\n" + write + "}\n\n" +
+         (is_schema ? text_functions(name) : "");
 }
 
 // How a reader knows that its value is this alternative.
@@ -80,7 +81,8 @@ std::string union_codec(const CppType &type, const CppModel &model) {
     read += "  if (" + recognition(alternatives[i], type.alternatives[i], model, static_cast<std::size_t>(objects)) +
             ") return in.value(emplace<" + type.alternatives[i] + ">());\n";
   read += "  in.fail(\"none of the alternatives that are allowed here\");\n";
-  return codec(type.name, read, "  std::visit([&out](const auto &alternative) { out.value(alternative); }, *this);\n");
+  return codec(type.name, has_texts(*type.named), read,
+               "  std::visit([&out](const auto &alternative) { out.value(alternative); }, *this);\n");
 }
 
 std::string enum_codec(const CppType &type) {
@@ -98,7 +100,7 @@ std::string enum_codec(const CppType &type) {
 std::string definitions(const CppType &type, const CppModel &model) {
   const auto &shape = type.named->shape;
   if (std::holds_alternative<ObjectShape>(shape))
-    return codec(type.name, read_members(type.object), write_members(type.object));
+    return codec(type.name, has_texts(*type.named), read_members(type.object), write_members(type.object));
   if (std::holds_alternative<UnionShape>(shape)) return union_codec(type, model);
   return std::holds_alternative<EnumShape>(shape) ? enum_codec(type) : "";
 }
@@ -110,7 +112,7 @@ std::string codec_source(const CppModel &model) {
   for (const auto &type : model.types)
     body += definitions(type, model);
   for (const auto &error : model.errors)
-    body += codec(error.name, read_members(error.object), write_members(error.object));
+    body += codec(error.name, true, read_members(error.object), write_members(error.object));
   body += subject_functions(model);
   body += client_functions(model);
   std::set<std::string> headers{"trellis/json_reader.h", "trellis/json_writer.h"};

@@ -67,6 +67,11 @@ private:
   CppScope scope_;
 };
 
+// Whether it has to_json and from_json of its own: schemas of the contract do, what is nested in them doesn't.
+inline bool has_texts(const NamedType &type) {
+  return type.path.size() == 1;
+}
+
 // What starts each file.
 std::string file_header(const CppModel &model, std::string_view about);
 // `head` + arguments + `tail`, broken as clang-format does it when a line gets too long.

@@ -32,23 +32,22 @@ std::string members(const CppObject &object) {
   return out;
 }
 
-std::string codec_declarations(const std::string &name) {
-  return "  trellis::json::Result<std::string> to_json() const;\n"
-         "  static trellis::json::Result<" +
-         name +
-         "> from_json(std::string_view json);\n"
-         "  void read_json(trellis::json::Reader &in);\n"
-         "  void write_json(trellis::json::Writer &out) const;\n";
+std::string codec_declarations(const std::string &name, bool is_schema) {
+  const std::string texts = "  trellis::json::Result<std::string> to_json() const;\n"
+                            "  static trellis::json::Result<" +
+                            name + "> from_json(std::string_view json);\n";
+  return (is_schema ? texts : "") + "  void read_json(trellis::json::Reader &in);\n"
+                                    "  void write_json(trellis::json::Writer &out) const;\n";
 }
 
-std::string object_type(const std::string &name, const std::string &body) {
+std::string object_type(const std::string &name, const std::string &body, bool is_schema) {
   return "struct " + name + " {\n" + body + (body.empty() ? "" : "\n") + "  bool operator==(const " + name +
-         " &) const = default;\n" + codec_declarations(name) + "};\n";
+         " &) const = default;\n" + codec_declarations(name, is_schema) + "};\n";
 }
 
 std::string union_type(const CppType &type) {
   return wrapped("struct " + type.name + " : std::variant<", type.alternatives, "> {") +
-         "\n  using variant::variant;\n\n" + codec_declarations(type.name) + "};\n";
+         "\n  using variant::variant;\n\n" + codec_declarations(type.name, has_texts(*type.named)) + "};\n";
 }
 
 std::string enum_type(const CppType &type) {
@@ -60,7 +59,8 @@ std::string enum_type(const CppType &type) {
 std::string type_definition(const CppType &type) {
   const auto doc = cpp_comment(type.named->doc);
   const auto &shape = type.named->shape;
-  if (std::holds_alternative<ObjectShape>(shape)) return doc + object_type(type.name, members(type.object));
+  if (std::holds_alternative<ObjectShape>(shape))
+    return doc + object_type(type.name, members(type.object), has_texts(*type.named));
   if (std::holds_alternative<EnumShape>(shape)) return doc + enum_type(type);
   if (std::holds_alternative<UnionShape>(shape)) return doc + union_type(type);
   return doc + "using " + type.name + " = " + type.aliased + ";\n";
@@ -68,8 +68,10 @@ std::string type_definition(const CppType &type) {
 
 std::string error_type(const CppError &error) {
   return cpp_comment("Error \"" + error.type + "\".") +
-         object_type(error.name, "  static constexpr std::string_view kType = " + cpp_literal(error.type) +
-                                     ";\n  std::string message = {};\n" + members(error.object));
+         object_type(error.name,
+                     "  static constexpr std::string_view kType = " + cpp_literal(error.type) +
+                         ";\n  std::string message = {};\n" + members(error.object),
+                     true);
 }
 
 std::set<std::string> headers_for(const std::string &body) {

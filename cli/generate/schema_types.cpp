@@ -156,12 +156,12 @@ Type SchemaTypes::add(const std::string &name, const JsonValue &schema) {
   const bool is_its_own = type.kind == Kind::named && types_[type.named].path == path && !type.nullable;
   if (type.kind == Kind::named && types_[type.named].path == path && type.nullable)
     types_[type.named].path = step(path, "value"); // the name is for the type with null
-  if (!is_its_own) {
-    types_.push_back({path, doc_of(schema), AliasShape{type}});
-    type = Type{Kind::named, false, {}, types_.size() - 1};
+  if (is_its_own) {
+    aliases_.emplace(key, type);
+    return type;
   }
-  aliases_.emplace(key, type);
-  return type;
+  types_.push_back({path, doc_of(schema), AliasShape{type}});
+  return Type{Kind::named, false, {}, types_.size() - 1};
 }
 
 ObjectShape SchemaTypes::shape_of(const std::string &name, const JsonValue &schema,

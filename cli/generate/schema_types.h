@@ -56,7 +56,7 @@ private:
 
   std::vector<NamedType> types_;
   std::map<std::string, std::size_t> by_key_; // of what makes types equal
-  std::map<std::string, Type> aliases_;       // canonical schema -> what was made of it at the top level
+  std::map<std::string, Type> aliases_;       // canonical schema of the contract -> the type that has its name
 };
 
 // Some schema that doesn't live in the contract's document.

@@ -151,7 +151,7 @@ private:
 class Service;
 
 // The request that a handler answers. As an RpcCaller it makes calls in this request's trace.
-class Call : public HostCaller {
+class Call final : public HostCaller {
 public:
   Call(const Service &service, const trellis_host *host, const trellis_request &request)
       : HostCaller(host, request.traceparent, request.tracestate), service_(service), request_(request) {}

@@ -1,7 +1,7 @@
 // JSON values as plain C++: what generated headers are made of. Light on purpose: no parser in sight, so that a header
 // with hundreds of types costs its includers little. Reading and writing are in json_reader.h and json_writer.h.
 //
-// A generated struct has four functions beside its members:
+// A generated struct has these functions beside its members, the first two if it is a schema of the contract:
 //
 //   trellis::json::Result<Stock> stock = Stock::from_json(text);   // or a Problem with the JSON pointer
 //   trellis::json::Result<std::string> text = stock->to_json();
@@ -15,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace trellis {
 
@@ -48,23 +47,25 @@ struct Problem {
   std::string text() const { return pointer.empty() ? message : pointer + ": " + message; }
 };
 
+// Not a variant of the two: contracts have hundreds of types, and a variant of each costs its users' compilers dearly.
 template <class T>
 class [[nodiscard]] Result {
 public:
-  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
-  Result(Problem problem) : held_(std::in_place_index<1>, std::move(problem)) {}
+  Result(T value) : value_(std::move(value)) {}
+  Result(Problem problem) : problem_(std::move(problem)) {}
 
-  explicit operator bool() const { return held_.index() == 0; }
+  explicit operator bool() const { return value_.has_value(); }
   // Only when it is true.
-  T &operator*() { return *std::get_if<0>(&held_); }
-  const T &operator*() const { return *std::get_if<0>(&held_); }
-  T *operator->() { return std::get_if<0>(&held_); }
-  const T *operator->() const { return std::get_if<0>(&held_); }
+  T &operator*() { return *value_; }
+  const T &operator*() const { return *value_; }
+  T *operator->() { return &*value_; }
+  const T *operator->() const { return &*value_; }
   // Only when it is false.
-  const Problem &problem() const { return *std::get_if<1>(&held_); }
+  const Problem &problem() const { return problem_; }
 
 private:
-  std::variant<T, Problem> held_;
+  std::optional<T> value_;
+  Problem problem_;
 };
 
 // Text to value and back for every type of this header, its standard containers, and structs as above. Defined in

@@ -231,13 +231,17 @@ private:
   std::optional<Problem> &problem_;
 };
 
+// What is wrong with `json`, or nullptr.
+inline const char *parse(std::string_view json, rapidjson::Document &document) {
+  return read_text(json, [&](std::string_view text) {
+    return !document.Parse<kParseFlags>(text.data(), text.size()).HasParseError();
+  });
+}
+
 template <class T>
 Result<T> decode(std::string_view json) {
   rapidjson::Document document;
-  const auto parse = [&](std::string_view text) {
-    return !document.Parse<kParseFlags>(text.data(), text.size()).HasParseError();
-  };
-  if (const char *wrong = read_text(json, parse)) return Problem{{}, wrong};
+  if (const char *wrong = parse(json, document)) return Problem{{}, wrong};
   std::optional<Problem> problem;
   const Place root{};
   T value{};

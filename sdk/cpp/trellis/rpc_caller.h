@@ -15,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace trellis {
 
@@ -73,33 +72,38 @@ private:
 template <class Out, class... Errors>
 class [[nodiscard]] RpcResult {
 public:
-  RpcResult(Out output) : held_(std::in_place_index<0>, std::move(output)) {}
-  RpcResult(RpcFailure failure) : held_(std::in_place_index<1>, std::move(failure)) {}
+  RpcResult(Out output) : output_(std::move(output)) {}
+  RpcResult(RpcFailure failure) : failure_(std::move(failure)) {}
 
-  explicit operator bool() const { return held_.index() == 0; }
+  explicit operator bool() const { return output_.has_value(); }
   // Only when it is true.
-  Out &operator*() { return *std::get_if<0>(&held_); }
-  const Out &operator*() const { return *std::get_if<0>(&held_); }
-  Out *operator->() { return std::get_if<0>(&held_); }
-  const Out *operator->() const { return std::get_if<0>(&held_); }
+  Out &operator*() { return *output_; }
+  const Out &operator*() const { return *output_; }
+  Out *operator->() { return &*output_; }
+  const Out *operator->() const { return &*output_; }
   // Throws CallFailed.
-  Out &value() {
-    if (held_.index() == 1) throw CallFailed(failure());
-    return **this;
+  Out value() && {
+    if (!output_) throw CallFailed(std::move(failure_));
+    return std::move(*output_);
+  }
+  const Out &value() const & {
+    if (!output_) throw CallFailed(failure_);
+    return *output_;
   }
   // Only when it is false.
-  const RpcFailure &failure() const { return *std::get_if<1>(&held_); }
+  const RpcFailure &failure() const { return failure_; }
 
   // The declared error `E`, if that is what the service answered with.
   template <class E>
   requires(std::same_as<E, Errors> || ...) std::optional<E> error()
   const {
-    if (held_.index() == 0 || failure().origin != RpcFailure::Origin::remote) return {};
-    return failure().template as<E>();
+    if (output_ || failure_.origin != RpcFailure::Origin::remote) return {};
+    return failure_.template as<E>();
   }
 
 private:
-  std::variant<Out, RpcFailure> held_;
+  std::optional<Out> output_;
+  RpcFailure failure_;
 };
 
 // Carries calls. Derived classes say from which threads.

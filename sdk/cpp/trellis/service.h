@@ -30,7 +30,7 @@
 namespace trellis {
 
 // What a plugin is made of: its handlers, and the host's functions.
-class Service : public HostCaller {
+class Service final : public HostCaller {
 public:
   Service(const trellis_host *host, std::string contract_id) : HostCaller(host), contract_id_(std::move(contract_id)) {}
   Service(const Service &) = delete;
