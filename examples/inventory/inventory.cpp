@@ -1,139 +1,49 @@
-// A service with state, a declared error, a capability, and a call to another service through `uses`.
+// A service with state, a declared error, a capability, and a call to another service through `uses`. Its types and
+// handlers, and those of the service that it calls, are generated from the contracts (docs/generate.md).
+#include "echo.h"
+#include "inventory_service.h"
 #include <map>
 #include <mutex>
-#include <trellis/service.h>
-
-TRELLIS_CONTRACT({
-  "format": "trellis.contract.v1",
-  "id": "acme.inventory@v1",
-  "displayName": "Inventory",
-  "description": "Counts what is on the shelves.",
-  "kind": "service",
-  "capabilities": {
-    "acme.inventory::stock.take": {
-      "displayName": "Take stock",
-      "description": "May take items off the shelves.",
-      "consequence": "Taken items can't be sold again."
-    }
-  },
-  "uses": {"required": {"echo": {"contract": "acme.echo@v1", "rpc": {"call": ["Echo.Say"]}}}},
-  "schemas": {
-    "Sku": {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string", "minLength": 1}}},
-    "Take": {
-      "type": "object",
-      "required": ["sku", "quantity"],
-      "properties": {"sku": {"type": "string", "minLength": 1}, "quantity": {"type": "integer", "minimum": 1}}
-    },
-    "Stock": {
-      "type": "object",
-      "required": ["sku", "available"],
-      "properties": {
-        "sku": {"type": "string"},
-        "available": {"type": "integer", "minimum": 0},
-        "label": {"type": "string"}
-      }
-    },
-    "OutOfStockData": {
-      "type": "object",
-      "required": ["id", "type", "message", "sku", "available"],
-      "properties": {
-        "id": {"type": "string"},
-        "type": {"type": "string", "const": "OutOfStock"},
-        "message": {"type": "string"},
-        "sku": {"type": "string"},
-        "available": {"type": "integer"}
-      }
-    }
-  },
-  "errors": {"OutOfStock": {"type": "OutOfStock", "schema": {"schema": "OutOfStockData"}}},
-  "rpc": {
-    "Inventory.Get": {
-      "version": "v1",
-      "subject": "rpc.v1.Inventory.Get",
-      "input": {"schema": "Sku"},
-      "output": {"schema": "Stock"}
-    },
-    "Inventory.Take": {
-      "version": "v1",
-      "subject": "rpc.v1.Inventory.Take",
-      "input": {"schema": "Take"},
-      "output": {"schema": "Stock"},
-      "capabilities": {"call": ["acme.inventory::stock.take"]},
-      "errors": [{"type": "OutOfStock"}]
-    }
-  }
-});
 
 namespace {
 
-struct Sku {
-  std::string sku;
-  static constexpr auto fields = std::tuple(trellis::field("sku", &Sku::sku));
-};
-
-struct Take {
-  std::string sku;
-  int quantity = 0;
-  static constexpr auto fields =
-      std::tuple(trellis::field("sku", &Take::sku), trellis::field("quantity", &Take::quantity));
-};
-
-struct Stock {
-  std::string sku;
-  int available = 0;
-  std::optional<std::string> label;
-  static constexpr auto fields =
-      std::tuple(trellis::field("sku", &Stock::sku), trellis::field("available", &Stock::available),
-                 trellis::field("label", &Stock::label));
-};
-
-struct Message {
-  std::string message;
-  static constexpr auto fields = std::tuple(trellis::field("message", &Message::message));
-};
+using namespace acme::inventory;
 
 struct Config {
-  std::map<std::string, int> shelves; // sku -> items, from [plugins.inventory.config]
+  std::map<std::string, std::int64_t> shelves; // sku -> items, from [plugins.inventory.config]
   static constexpr auto fields = std::tuple(trellis::field("shelves", &Config::shelves));
 };
 
 // What is on the shelves. Handlers run on several workers, so one mutex guards the counts.
-class Shelves {
+class Shelves : public Handlers {
 public:
-  explicit Shelves(std::map<std::string, int> items) : items_(std::move(items)) {}
+  explicit Shelves(Config config) : items_(std::move(config.shelves)) {}
 
-  int available(const std::string &sku) {
+  rpc::InventoryGet::Reply inventory_get(const Sku &in, trellis::Call &call) override {
+    const auto label = acme::echo::Client(call).echo_say({.message = "shelf " + in.sku}).value();
     const std::lock_guard lock(mutex_);
-    return items_[sku];
+    return Stock{.sku = in.sku, .available = items_[in.sku], .label = label.message};
   }
 
-  int take(const Take &wanted) {
+  rpc::InventoryTake::Reply inventory_take(const Take &in, trellis::Call &) override {
     const std::lock_guard lock(mutex_);
-    int &available = items_[wanted.sku];
-    if (available < wanted.quantity)
-      throw trellis::Fault("OutOfStock", "There are only " + std::to_string(available) + " of " + wanted.sku + ".",
-                           Stock{wanted.sku, available, {}});
-    return available -= wanted.quantity;
+    auto &available = items_[in.sku];
+    if (available < in.quantity)
+      return OutOfStock{.message = "There are only " + std::to_string(available) + " of " + in.sku + ".",
+                        .sku = in.sku,
+                        .available = available};
+    return Stock{.sku = in.sku, .available = available -= in.quantity};
   }
 
 private:
   std::mutex mutex_;
-  std::map<std::string, int> items_;
+  std::map<std::string, std::int64_t> items_;
 };
 
 void setup(trellis::Service &service) {
-  const auto shelves = std::make_shared<Shelves>(service.config<Config>().shelves);
-
-  service.rpc("Inventory.Get", [shelves](const Sku &in, trellis::Call &call) {
-    const auto label = call.call<Message>("acme.echo@v1", "Echo.Say", Message{"shelf " + in.sku});
-    return Stock{in.sku, shelves->available(in.sku), label.message};
-  });
-
-  service.rpc("Inventory.Take", [shelves](const Take &in, trellis::Call &) {
-    return Stock{in.sku, shelves->take(in), {}};
-  });
+  serve(service, std::make_shared<Shelves>(service.config<Config>()));
 }
 
 } // namespace
 
-TRELLIS_SERVICE("acme.inventory@v1", "inventory", "1.0.0", setup);
+TRELLIS_SERVICE(acme::inventory::kContractId, "inventory", "1.0.0", setup);

@@ -10,16 +10,17 @@
 // A handler takes its input struct (trellis/codec.h) and returns its output struct, on one of the plugin's workers. To
 // answer with an error that the contract declares it throws trellis::Fault; any other exception becomes an
 // UnexpectedError for the caller. Nothing escapes across the C boundary. A handler that wants to answer later takes
-// (const In &, trellis::Pending) and returns nothing.
+// (const In &, trellis::Pending) and returns nothing. Or all of this is generated from the contract: docs/generate.md.
 #pragma once
 
+#include "trellis/call.h"
 #include "trellis/codec.h"
 #include "trellis/plugin.h"
+#include "trellis/reply.h"
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -28,112 +29,12 @@
 
 namespace trellis {
 
-inline std::string_view view(trellis_str text) {
-  return text.size == 0 ? std::string_view{} : std::string_view{text.data, text.size};
-}
-inline trellis_str str(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-// An error for the caller. `type`: one that the contract declares, or a built-in one (06 §5).
-class Fault : public std::runtime_error {
-public:
-  // `fields`: JSON object with the members that the declared error's schema asks for.
-  Fault(std::string type, const std::string &message, std::string fields = {}, std::string context = {})
-      : std::runtime_error(message), type_(std::move(type)), fields_(std::move(fields)), context_(std::move(context)) {}
-
-  template <class Fields>
-  requires requires { Fields::fields; }
-  Fault(std::string type, const std::string &message, const Fields &fields)
-      : Fault(std::move(type), message, to_json(fields)) {}
-
-  const std::string &type() const { return type_; }
-  const std::string &fields() const { return fields_; }
-  const std::string &context() const { return context_; }
-
-private:
-  std::string type_, fields_, context_;
-};
-
-// A call to another service that didn't succeed. Left uncaught in a handler it becomes an UnexpectedError (06 §4.5).
-class CallFailed : public std::runtime_error {
-public:
-  CallFailed(trellis_status status, std::string type, const std::string &message, std::string fields)
-      : std::runtime_error(message), status_(status), type_(std::move(type)), fields_(std::move(fields)) {}
-
-  trellis_status status() const { return status_; }     // TRELLIS_E_*
-  const std::string &type() const { return type_; }     // the other service's error type, with TRELLIS_E_REMOTE
-  const std::string &fields() const { return fields_; } // its own members, a JSON object
-
-private:
-  trellis_status status_;
-  std::string type_, fields_;
-};
-
-class Service;
-
-// The request that a handler answers.
-class Call {
-public:
-  Call(const Service &service, const trellis_request &request) : service_(service), request_(request) {}
-
-  const Service &service() const { return service_; }
-  std::string_view input() const { return view(request_.input); }   // JSON
-  std::string_view caller() const { return view(request_.caller); } // JSON object (06 §4.5)
-  std::string_view session_key() const { return view(request_.session_key); }
-  std::string_view request_id() const { return view(request_.request_id); }
-  std::int64_t deadline_unix_ms() const { return request_.deadline_unix_ms; }
-
-  // Calls an rpc that the contract uses, in this request's trace. Throws CallFailed.
-  template <class Out, class In>
-  Out call(std::string_view contract_id, std::string_view name, const In &input, std::uint32_t timeout_ms = 0) const;
-
-private:
-  const Service &service_;
-  const trellis_request &request_;
-};
-
-// A call that is answered later, from any thread. Dropped without an answer it is released: the caller gets an error.
-class Pending {
-public:
-  Pending(const trellis_host *host, trellis_call call) : host_(host), call_(call) {}
-  Pending(Pending &&other) noexcept : host_(std::exchange(other.host_, nullptr)), call_(other.call_) {}
-  Pending &operator=(Pending &&) = delete;
-  ~Pending() {
-    if (host_) host_->release(host_->self, call_);
-  }
-
-  // False when the call was over already.
-  template <class Out>
-  bool complete(const Out &output) {
-    const std::string json = to_json(output);
-    const auto *host = std::exchange(host_, nullptr);
-    return host && host->complete(host->self, call_, str(json)) == TRELLIS_OK;
-  }
-  bool fail(const Fault &fault) {
-    const auto *host = std::exchange(host_, nullptr);
-    return host && send_fault(host, call_, fault.type(), fault.what(), fault.fields(), fault.context()) == TRELLIS_OK;
-  }
-
-  static trellis_status send_fault(const trellis_host *host, trellis_call call, std::string_view type,
-                                   std::string_view message, std::string_view fields, std::string_view context) {
-    const trellis_error error{sizeof(trellis_error), 0, str(type), str(message), str(context), str(fields)};
-    return host->fail(host->self, call, &error);
-  }
-
-private:
-  const trellis_host *host_;
-  trellis_call call_;
-};
-
 // What a plugin is made of: its handlers, and the host's functions.
-class Service {
+class Service final : public HostCaller {
 public:
-  Service(const trellis_host *host, std::string contract_id) : host_(host), contract_id_(std::move(contract_id)) {}
+  Service(const trellis_host *host, std::string contract_id) : HostCaller(host), contract_id_(std::move(contract_id)) {}
   Service(const Service &) = delete;
   Service &operator=(const Service &) = delete;
-
-  const trellis_host *host() const { return host_; }
 
   // `handler`: Out(const In &, Call &) or void(const In &, Pending).
   template <class Handler>
@@ -143,12 +44,26 @@ public:
     handlers_.push_back([this, handler = std::move(handler)](const trellis_request &request) mutable {
       auto input = from_json<Input>(view(request.input));
       if constexpr (std::is_invocable_v<Handler, const Input &, Pending>) {
-        handler(input, Pending(host_, request.call));
+        handler(input, Pending(host(), request.call));
       } else {
-        Call call(*this, request);
+        Call call(*this, host(), request);
         const std::string output = to_json(handler(input, call));
-        host_->complete(host_->self, request.call, str(output));
+        host()->complete(host()->self, request.call, str(output));
       }
+    });
+  }
+
+  // `Rpc` is a generated descriptor; `handler`: Rpc::Reply(const Rpc::Input &, Call &).
+  template <class Rpc, class Handler>
+  void typed_rpc(Handler handler) {
+    names_.emplace_back(Rpc::kName);
+    handlers_.push_back([this, handler = std::move(handler)](const trellis_request &request) mutable {
+      const trellis_call id = request.call;
+      const auto input = json::decode<typename Rpc::Input>(view(request.input));
+      if (!input) throw unfit_input(input.problem());
+      Call call(*this, host(), request);
+      const typename Rpc::Reply reply = handler(*input, call);
+      if (!call.deferred()) reply.send(Pending(host(), id)); // `deferred` without a Later: released
     });
   }
 
@@ -156,28 +71,21 @@ public:
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
 
   void log(int level, std::string_view message, std::string_view fields = {}) const {
-    host_->log(host_->self, level, str(message), str(fields));
+    host()->log(host()->self, level, str(message), str(fields));
   }
 
   // The operator's configuration table of this plugin. Throws std::invalid_argument when it doesn't fit.
   template <class Config>
   Config config() const {
     std::string json;
-    host_->config(host_->self, collect(json));
+    host()->config(host()->self, collect(json));
     return from_json<Config>(json);
   }
 
+  // Calls an rpc that the contract uses. Throws CallFailed.
   template <class Out, class In>
-  Out call(std::string_view contract_id, std::string_view name, const In &input, std::uint32_t timeout_ms = 0,
-           trellis_str traceparent = {}, trellis_str tracestate = {}) const {
-    const std::string json = to_json(input);
-    const trellis_rpc_call call{
-        sizeof(trellis_rpc_call), timeout_ms, str(contract_id), str(name), str(json), traceparent, tracestate};
-    std::string output;
-    Details details;
-    const auto status = host_->call_rpc(host_->self, &call, collect(output), {&details, &Details::keep});
-    if (status != TRELLIS_OK) throw CallFailed(status, details.type, details.message, details.fields);
-    return from_json<Out>(output);
+  Out call(std::string_view contract_id, std::string_view name, const In &input, std::uint32_t timeout_ms = 0) {
+    return from_json<Out>(call_rpc({contract_id, name}, to_json(input), std::chrono::milliseconds(timeout_ms)).value());
   }
 
   // The C side, built once after setup.
@@ -214,16 +122,6 @@ private:
   template <class T>
   using InputOf = typename InputOfMember<T>::type;
 
-  struct Details {
-    std::string type, message, fields;
-    static void keep(void *self, const trellis_error *error) {
-      auto &details = *static_cast<Details *>(self);
-      details.type = view(error->type);
-      details.message = view(error->message);
-      details.fields = view(error->fields);
-    }
-  };
-
   static trellis_sink collect(std::string &into) {
     return {&into, [](void *text, trellis_str piece) { *static_cast<std::string *>(text) += view(piece); }};
   }
@@ -236,11 +134,11 @@ private:
       for (std::size_t i = 0; i < service.names_.size(); ++i)
         if (service.names_[i] == name) return service.handlers_[i](*request);
     } catch (const Fault &fault) {
-      Pending::send_fault(service.host_, call, fault.type(), fault.what(), fault.fields(), fault.context());
+      Pending::send_fault(service.host(), call, fault.type(), fault.what(), fault.fields(), fault.context());
     } catch (const std::exception &problem) {
-      Pending::send_fault(service.host_, call, {}, problem.what(), {}, {});
+      Pending::send_fault(service.host(), call, {}, problem.what(), {}, {});
     } catch (...) {
-      Pending::send_fault(service.host_, call, {}, "the handler threw something that is no std::exception", {}, {});
+      Pending::send_fault(service.host(), call, {}, "the handler threw something that is no std::exception", {}, {});
     }
   }
 
@@ -273,7 +171,6 @@ private:
     return TRELLIS_E_FAILED;
   }
 
-  const trellis_host *host_;
   std::string contract_id_;
   std::deque<std::string> names_;
   std::deque<std::function<void(const trellis_request &)>> handlers_;
@@ -284,17 +181,12 @@ private:
   trellis_plugin table_{};
 };
 
-template <class Out, class In>
-Out Call::call(std::string_view contract_id, std::string_view name, const In &input, std::uint32_t timeout_ms) const {
-  return service_.call<Out>(contract_id, name, input, timeout_ms, request_.traceparent, request_.tracestate);
-}
-
 // `create` of the entry struct: builds a Service, lets `setup` fill it, hands over its C table.
 template <void (*setup)(Service &)>
-trellis_status create_service(const char *contract_id, const trellis_host *host, const trellis_plugin **out,
+trellis_status create_service(std::string_view contract_id, const trellis_host *host, const trellis_plugin **out,
                               trellis_error_sink error) noexcept {
   try {
-    auto service = std::make_unique<Service>(host, contract_id);
+    auto service = std::make_unique<Service>(host, std::string(contract_id));
     setup(*service);
     *out = service.release()->table(); // owned by the host until it calls destroy
     return TRELLIS_OK;
