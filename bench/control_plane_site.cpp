@@ -7,7 +7,9 @@
 #include "wire/ulid.h"
 #include <fstream>
 #include <rapidjson/document.h>
+#include <sstream>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace trellis::bench {
 namespace {
@@ -80,6 +82,18 @@ void ControlPlaneSite::connect_with_static_jwt() {
     jwt.nats = user_nats_claims(claims);
     return ConnectionCredentials{{sign_jwt(jwt, *signing_), std::move(user)}, {}, std::nullopt};
   });
+}
+
+// utime and stime of proc(5): the 12th and 13th field after the program's name, which ends with the last ')'.
+double ControlPlaneSite::host_cpu_seconds() {
+  const auto stat = first_line("/proc/" + std::to_string(plane_.process().pid()) + "/stat");
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i)
+    fields >> skipped;
+  double user = 0, system = 0;
+  if (!(fields >> user >> system)) throw std::runtime_error("the host has ended");
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 std::vector<ControlPlaneSite::Person> ControlPlaneSite::people(int count) {

@@ -21,6 +21,8 @@ public:
   void connect_with_static_jwt();
   // Of every callout since the last call, sorted.
   std::vector<double> callout_ms() { return watch_->take(); }
+  // Processor time that the host has used since its last start, in seconds: says most on a busy machine.
+  double host_cpu_seconds();
 
   // `count` people, each with a login page open.
   struct Person {
