@@ -1,219 +1,223 @@
-// Connects through the auth callout, against connects with static JWTs on the same server, one after the other and
-// eight at a time, with few and with many sessions in the database. One JSON object per line; five alternating runs,
-// medians. The sessions are seeded through the store, not by traffic.
-#include "cli/agent_contract.h"
-#include "live/live_control_plane.h"
-#include "nats/nats_transport.h"
-#include "store/database.h"
-#include "store/sessions.h"
-#include "wire/jwt.h"
-#include "wire/ulid.h"
+// Connects through the auth callout, against connects with static JWTs on the same server: one after the other and
+// eight at a time, with few and with many sessions in the database; and callouts while fifty people sign in. One JSON
+// object per line; five alternating runs, medians.
+#include "control_plane_site.h"
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <functional>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
 using namespace trellis;
+using namespace trellis::bench;
 
 namespace {
 
-using Connect = std::function<void()>;
+using Times = std::vector<double>; // milliseconds
+using Clock = std::chrono::steady_clock;
 
-template <class T>
-T expect(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
+constexpr int kRuns = 5;
+constexpr int kPeople = 50;
+constexpr double kLimitMs = 100; // of a callout's answer while they sign in
+
+// Runs `work(i)` for i from 0 to count - 1 on so many threads, and throws what the first of them threw.
+void run_parallel(int count, int threads, const std::function<void(int)> &work) {
+  std::atomic<int> next = 0;
+  std::atomic<bool> failed = false;
+  std::string problem;
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i)
+    running.emplace_back([&] {
+      try {
+        for (int at = next++; at < count && !failed; at = next++)
+          work(at);
+      } catch (const std::exception &thrown) {
+        if (!failed.exchange(true)) problem = thrown.what();
+      }
+    });
+  for (auto &thread : running)
+    thread.join();
+  if (failed) throw std::runtime_error(problem);
 }
 
-std::string first_line(const std::filesystem::path &file) {
-  std::ifstream in(file);
-  std::string text;
-  std::getline(in, text);
-  return text;
-}
-
-// Connects, waits for the server's answer, closes.
-void connect_once(NatsLoop &loop, const std::string &url, const std::string &inbox,
-                  const std::function<Result<ConnectionCredentials>()> &credentials) {
-  NatsOptions options;
-  options.servers = {url};
-  options.name = "bench";
-  options.inbox_prefix = inbox;
-  options.credentials = credentials;
-  const auto transport = NatsTransport::open(loop, std::move(options));
-  if (!transport->wait_connected(std::chrono::seconds(20))) throw std::runtime_error("not connected");
-  transport->close(std::chrono::seconds(1));
+double seconds_of(const std::function<void()> &work) {
+  const auto begin = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
 // Connects per second.
-double rate(const Connect &connect, int count, int at_a_time) {
-  std::atomic<int> left = count;
-  std::atomic<bool> failed = false;
-  const auto begin = std::chrono::steady_clock::now();
-  std::vector<std::thread> threads;
-  for (int i = 0; i < at_a_time; ++i)
-    threads.emplace_back([&] {
-      try {
-        while (left-- > 0)
-          connect();
-      } catch (const std::exception &) {
-        failed = true;
-      }
-    });
-  for (auto &thread : threads)
-    thread.join();
-  if (failed) throw std::runtime_error("a connect failed");
-  return count / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+double rate(int count, int at_a_time, const std::function<void()> &connect) {
+  return count / seconds_of([&] { run_parallel(count, at_a_time, [&](int) { connect(); }); });
 }
 
-double median(std::vector<double> values) {
+double median(Times values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
-double spread(std::vector<double> values) {
+double spread(Times values) {
   std::sort(values.begin(), values.end());
   return (values.back() - values.front()) / values[values.size() / 2];
 }
+void append(Times &to, const Times &more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
 
-class Bench {
-public:
-  Bench() : loop_(expect(NatsLoop::start())) {
-    plane_.start();
-    plane_.set_admin_password();
-    session_ = std::make_unique<cli::LoginSession>(plane_.sign_in(std::string(cli::agent_contract_text())));
-    credentials_ = expect(cli::session_credentials(*session_));
-    signing_ = std::make_unique<NkeySeed>(
-        expect(NkeySeed::parse(first_line(plane_.bundle() / "nats/secrets/auth-target-signing.seed"))));
-    const auto config = expect(parse_json(test::read_file(plane_.bundle() / "manifest.json")));
-    account_ = std::string(string_member((*find_member(config, "nats"))["accounts"]["trellis"], "publicKey"));
+// Of sorted values that aren't none.
+double at_share(const Times &sorted, double share) {
+  if (sorted.empty()) throw std::runtime_error("nothing was seen to be measured");
+  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
+}
+
+// Three lines: median, p99 and the slowest of `ours`, against the same of `floor`.
+void print_times(const std::string &name, Times ours, Times floor, const std::string &floor_is,
+                 const std::string &more = "") {
+  std::sort(ours.begin(), ours.end());
+  std::sort(floor.begin(), floor.end());
+  static constexpr std::pair<const char *, double> kShares[] = {{"median", 0.5}, {"p99", 0.99}, {"slowest", 1}};
+  for (const auto &[word, share] : kShares) {
+    const double a = at_share(ours, share), b = at_share(floor, share);
+    std::printf("{\"bench\":\"control-plane\",\"case\":\"%s, %s\",\"unit\":\"ms\",\"ours\":%.2f,\"floor\":%.2f,"
+                "\"ratio\":%.3f,\"floor_is\":\"%s\",\"count\":%zu%s,\"sync_interval\":\"always\"}\n",
+                name.c_str(), word, a, b, a / b, floor_is.c_str(), ours.size(), more.c_str());
   }
-
-  void through_callout() { connect_once(*loop_, plane_.nats().url(), session_->key.inbox_prefix(), credentials_); }
-
-  void with_static_jwt() {
-    connect_once(*loop_, plane_.nats().url(), session_->key.inbox_prefix(), [this]() -> Result<ConnectionCredentials> {
-      auto user = NkeySeed::generate(NkeyType::user);
-      UserClaims claims;
-      claims.publish_allow = {"rpc.v1.Auth.Health"};
-      claims.subscribe_allow = {session_->key.inbox_prefix() + ".>"};
-      claims.response_max = 1;
-      claims.issuer_account = account_;
-      JwtClaims jwt;
-      jwt.name = "floor";
-      jwt.subject = user.public_text();
-      jwt.issued_at = unix_ms_now() / 1000;
-      jwt.expires_at = jwt.issued_at + 3600;
-      jwt.nats = user_nats_claims(claims);
-      return ConnectionCredentials{{sign_jwt(jwt, *signing_), std::move(user)}, {}, std::nullopt};
-    });
-  }
-
-  // Ten people who sign in `count` times together; counts up to `count`.
-  std::vector<std::thread> logins(int count, std::atomic<int> &done) {
-    std::vector<std::thread> people;
-    for (int person = 0; person < 10; ++person)
-      people.emplace_back([this, count, person, &done] {
-        const auto key = SessionKey::generate();
-        for (int i = person; i < count; i += 10) {
-          const auto flow = plane_.start_flow(key, std::string(cli::agent_contract_text()));
-          plane_.log_in(flow, "admin", test::LiveControlPlane::kPassword);
-          ++done;
-        }
-      });
-    return people;
-  }
-
-  // Adds sessions of the administrator until there are `count`.
-  void seed(int count) {
-    plane_.stop();
-    {
-      const auto db = expect(auth::Database::open(plane_.database()));
-      const auto like =
-          expect(*db->read([&](auth::Reader &reader) { return auth::find_session(reader, session_->key.text(), 0); }));
-      const auto have = static_cast<int>(
-          expect(db->read([](auth::Reader &reader) { return auth::list_sessions(reader, 0); })).size());
-      expect(db->write([&](auth::Writer &writer) -> Result<void> {
-        auto session = *like;
-        for (int i = have; i < count; ++i) {
-          session.session_key = base64url(sha256(as_bytes(std::to_string(i))));
-          auth::put_session(writer, session);
-        }
-        return {};
-      }));
-    }
-    plane_.start();
-  }
-
-private:
-  std::unique_ptr<NatsLoop> loop_;
-  test::LiveControlPlane plane_;
-  std::unique_ptr<cli::LoginSession> session_;
-  std::function<Result<ConnectionCredentials>()> credentials_;
-  std::unique_ptr<NkeySeed> signing_;
-  std::string account_;
-};
-
-void measure(Bench &bench, int sessions, int at_a_time) {
-  constexpr int kRuns = 5;
-  const int count = at_a_time * 50;
-  std::vector<double> ours, floor;
-  for (int run = 0; run < kRuns; ++run) {
-    ours.push_back(rate([&] { bench.through_callout(); }, count, at_a_time));
-    floor.push_back(rate([&] { bench.with_static_jwt(); }, count, at_a_time));
-  }
-  std::printf("{\"bench\":\"control-plane\",\"case\":\"%d at a time, %d sessions\",\"unit\":\"connects/s\","
-              "\"ours\":%.1f,\"floor\":%.1f,\"ratio\":%.3f,\"floor_is\":\"static JWT\",\"spread_ours\":%.2f,"
-              "\"spread_floor\":%.2f,\"sync_interval\":\"always\"}\n",
-              at_a_time, sessions, median(ours), median(floor), median(ours) / median(floor), spread(ours),
-              spread(floor));
   std::fflush(stdout);
 }
 
-// Milliseconds of single connects while fifty people sign in, against the same without them.
-void measure_during_logins(Bench &bench) {
-  const auto connects = [&](const std::function<bool()> &more) {
-    std::vector<double> ms;
-    while (more()) {
-      const auto begin = std::chrono::steady_clock::now();
-      bench.through_callout();
-      ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
-    }
-    std::sort(ms.begin(), ms.end());
-    return ms;
-  };
-  int left = 100;
-  const auto quiet = connects([&] { return left-- > 0; });
-  std::atomic<int> logins = 0;
-  auto people = bench.logins(50, logins);
-  const auto busy = connects([&] { return logins < 50; });
-  for (auto &person : people)
-    person.join();
-  const auto print = [&](const char *name, double ours, double floor) {
-    std::printf("{\"bench\":\"control-plane\",\"case\":\"connect during 50 logins, %s\",\"unit\":\"ms\",\"ours\":%.1f,"
-                "\"floor\":%.1f,\"ratio\":%.3f,\"floor_is\":\"the same without logins\",\"connects\":%zu,"
-                "\"sync_interval\":\"always\"}\n",
-                name, ours, floor, ours / floor, busy.size());
-  };
-  print("median", busy[busy.size() / 2], quiet[quiet.size() / 2]);
-  print("slowest", busy.back(), quiet.back());
+// The callouts' own answer times.
+Times measure_connects(ControlPlaneSite &site, int sessions, int at_a_time) {
+  const int count = at_a_time * 100;
+  Times ours, floor, callouts;
+  double host_cpu = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    site.callout_ms();
+    host_cpu -= site.host_cpu_seconds();
+    ours.push_back(rate(count, at_a_time, [&] { site.connect_through_callout(); }));
+    host_cpu += site.host_cpu_seconds();
+    append(callouts, site.callout_ms());
+    floor.push_back(rate(count, at_a_time, [&] { site.connect_with_static_jwt(); }));
+  }
+  std::printf("{\"bench\":\"control-plane\",\"case\":\"%d at a time, %d sessions\",\"unit\":\"connects/s\","
+              "\"ours\":%.1f,\"floor\":%.1f,\"ratio\":%.3f,\"floor_is\":\"static JWT\",\"spread_ours\":%.2f,"
+              "\"spread_floor\":%.2f,\"host_cpu_us\":%.0f,\"sync_interval\":\"always\"}\n",
+              at_a_time, sessions, median(ours), median(floor), median(ours) / median(floor), spread(ours),
+              spread(floor), host_cpu * 1e6 / (kRuns * count));
   std::fflush(stdout);
+  return callouts;
+}
+
+// Connects on so many threads until finish().
+class Connecting {
+public:
+  Connecting(ControlPlaneSite &site, int at_a_time)
+      : thread_([this, &site, at_a_time] {
+          try {
+            run_parallel(at_a_time, at_a_time, [&](int) {
+              while (!over_)
+                connect(site);
+            });
+          } catch (const std::exception &thrown) {
+            problem_ = thrown.what();
+          }
+        }) {}
+  ~Connecting() {
+    if (thread_.joinable()) end();
+  }
+  Connecting(const Connecting &) = delete;
+  Connecting &operator=(const Connecting &) = delete;
+
+  // Milliseconds of each connect.
+  Times finish() {
+    end();
+    if (!problem_.empty()) throw std::runtime_error(problem_);
+    return std::move(ms_);
+  }
+
+private:
+  void connect(ControlPlaneSite &site) {
+    const double ms = 1000 * seconds_of([&] { site.connect_through_callout(); });
+    const std::lock_guard lock(mutex_);
+    ms_.push_back(ms);
+  }
+  void end() {
+    over_ = true;
+    thread_.join();
+  }
+
+  std::atomic<bool> over_ = false;
+  std::mutex mutex_; // guards ms_
+  Times ms_;
+  std::string problem_; // of thread_, until it ended
+  std::thread thread_;
+};
+
+struct LoginFigures {
+  Times connects, callouts;
+  double seconds = 0; // of the logins
+};
+
+// Connects for as long as `work` runs, kRuns times; `prepare` runs before each.
+LoginFigures connects_during(ControlPlaneSite &site, int at_a_time, const std::function<void()> &prepare,
+                             const std::function<void()> &work) {
+  LoginFigures figures;
+  for (int run = 0; run < kRuns; ++run) {
+    prepare();
+    site.callout_ms();
+    Connecting connecting(site, at_a_time);
+    figures.seconds += seconds_of(work);
+    append(figures.connects, connecting.finish());
+    append(figures.callouts, site.callout_ms());
+  }
+  return figures;
+}
+
+void measure_during_logins(ControlPlaneSite &site, int at_a_time) {
+  std::vector<ControlPlaneSite::Person> people;
+  const auto busy = connects_during(
+      site, at_a_time, [&] { people = site.people(kPeople); },
+      [&] {
+        run_parallel(kPeople, kPeople, [&](int person) { site.log_in(people[static_cast<std::size_t>(person)]); });
+      });
+  const auto quiet = connects_during(
+      site, at_a_time, [] {}, [] { std::this_thread::sleep_for(std::chrono::seconds(1)); });
+  char more[128];
+  std::snprintf(more, sizeof more, ",\"limit\":%.0f,\"over_limit\":%td,\"logins_per_s\":%.1f", kLimitMs,
+                std::count_if(busy.callouts.begin(), busy.callouts.end(), [](double ms) { return ms > kLimitMs; }),
+                kRuns * kPeople / busy.seconds);
+  const auto name = std::to_string(at_a_time) + " at a time, during " + std::to_string(kPeople) + " logins";
+  print_times("callout answered, " + name, busy.callouts, quiet.callouts, "the same without logins", more);
+  print_times("connected, " + name, busy.connects, quiet.connects, "the same without logins");
+}
+
+void run_bench() {
+  ControlPlaneSite site;
+  for (const int at_a_time : {1, 8})
+    measure_during_logins(site, at_a_time);
+  Times few[2];
+  for (const int sessions : {100, 100'000}) {
+    site.seed_sessions(sessions);
+    for (const int at_a_time : {1, 8}) {
+      auto callouts = measure_connects(site, sessions, at_a_time);
+      auto &before = few[at_a_time == 1 ? 0 : 1];
+      if (before.empty())
+        before = std::move(callouts);
+      else
+        print_times("callout answered, " + std::to_string(at_a_time) + " at a time, " + std::to_string(sessions) +
+                        " sessions",
+                    std::move(callouts), before, "the same with 100 sessions");
+    }
+  }
 }
 
 } // namespace
 
 int main() {
   try {
-    Bench bench;
-    measure_during_logins(bench);
-    for (const int sessions : {100, 100'000}) {
-      bench.seed(sessions);
-      for (const int at_a_time : {1, 8})
-        measure(bench, sessions, at_a_time);
-    }
+    run_bench();
     return 0;
   } catch (const std::exception &problem) {
     std::fprintf(stderr, "bench control-plane: %s\n", problem.what());

@@ -1,13 +1,14 @@
 // Signed requests through a C++ echo plugin in trellis-host, against two floors on the same server: a raw nats.c echo
-// responder, and one that checks each request's proof. One JSON object per line; five alternating runs, medians.
+// responder, and one that checks each request's proof. Three ways to know the caller (rpc_site.h): a static policy, a
+// control plane in the same host, and one in another host. One JSON object per line; five alternating runs, medians.
 //
 // All responders are processes of their own, answer the same client, and connect with JWTs of the same shape. A floor
 // is the best of nats.c's ways to run (own threads or event loop, one or two threads), found anew for each window.
-#include "cli/sandbox.h"
 #include "raw_connection.h"
+#include "rpc_floor.h"
 #include "rpc_load.h"
 #include "rpc_responder.h"
-#include "support/process.h"
+#include "rpc_site.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
 #include "wire/credentials.h"
@@ -18,10 +19,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <stdexcept>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace trellis;
 using namespace trellis::bench;
@@ -29,7 +29,6 @@ using namespace trellis::bench;
 namespace {
 
 constexpr char kOurs[] = "rpc.v1.Shout.Say";
-constexpr char kFloor[] = "bench.floor";
 constexpr int kRuns = 5;
 
 template <class T>
@@ -38,63 +37,13 @@ T expect(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-std::filesystem::path own_program() {
-  return std::filesystem::read_symlink("/proc/self/exe");
-}
-
-// A floor's process: ends when its stdin does.
-class Responder {
-public:
-  Responder(bool verify, const RawMode &mode, const std::string &url, const std::string &credentials) {
-    int in[2], out[2];
-    if (::pipe(in) != 0 || ::pipe(out) != 0) throw std::runtime_error("pipe failed");
-    const std::string program = own_program().string();
-    const std::string loop = mode.event_loop ? "1" : "0", threads = std::to_string(mode.threads);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(in[0], 0);
-      ::dup2(out[1], 1);
-      for (const int fd : {in[0], in[1], out[0], out[1]})
-        ::close(fd);
-      ::execl(program.c_str(), program.c_str(), "--responder", verify ? "verify" : "raw", loop.c_str(), threads.c_str(),
-              url.c_str(), credentials.c_str(), kFloor, nullptr);
-      ::_exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    stdin_ = in[1];
-    char ready = 0;
-    const bool heard = ::read(out[0], &ready, 1) == 1;
-    ::close(out[0]);
-    if (!heard) throw std::runtime_error("the floor's responder didn't start");
-  }
-  ~Responder() {
-    ::close(stdin_);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Responder(const Responder &) = delete;
-  Responder &operator=(const Responder &) = delete;
-
-private:
-  pid_t pid_ = -1;
-  int stdin_ = -1;
-};
-
-// The server, the host with echo-cpp, and credentials for client and floors.
+// The client, and what is measured on one site.
 class Bench {
 public:
-  Bench() : sandbox_(expect(cli::Sandbox::open())) {
-    const auto build = own_program().parent_path().parent_path();
-    expect(sandbox_->approve({{"shout", build / "examples/echo-cpp.so", {}}}));
-    const auto bundle = sandbox_->folder() / "bundle";
-    signing_ =
-        std::make_unique<NkeySeed>(expect(NkeySeed::parse(line(bundle / "nats/secrets/auth-target-signing.seed"))));
-    account_ = account_of(bundle / "policy.toml");
-    key_ = std::make_unique<SessionKey>(expect(SessionKey::from_seed(line(bundle / "callers/local.seed"))));
-    client_credentials_ = credentials("client", {kOurs, kFloor}, {key_->inbox_prefix() + ".>"});
+  explicit Bench(RpcSite &site) : site_(site), signing_(site.signing_seed()), account_(site.account()) {
+    client_credentials_ = credentials("client", {kOurs, kFloor}, {key().inbox_prefix() + ".>"});
     floor_credentials_ = credentials("floor", {}, {kFloor, "_INBOX.floor.>"});
-    expect(sandbox_->start_host());
-    client_ = std::make_unique<RawConnection>(sandbox_->nats_url(), &loop_, false, [this](natsOptions *options) {
+    client_ = std::make_unique<RawConnection>(site.nats_url(), &loop_, false, [this](natsOptions *options) {
       return natsOptions_SetUserCredentialsFromFiles(options, client_credentials_.c_str(), nullptr);
     });
     if (!test::wait_until([this] { return answers(); })) throw std::runtime_error("the host doesn't answer");
@@ -102,24 +51,12 @@ public:
 
   EchoFigures ours(std::size_t window, std::size_t count) { return measure(kOurs, window, count); }
   EchoFigures floor(bool verify, const RawMode &mode, std::size_t window, std::size_t count) {
-    const Responder responder(verify, mode, sandbox_->nats_url(), floor_credentials_);
+    const FloorProcess responder(verify, mode, site_.nats_url(), floor_credentials_);
     return measure(kFloor, window, count);
   }
 
 private:
-  static std::string line(const std::filesystem::path &file) {
-    std::ifstream in(file);
-    std::string text;
-    std::getline(in, text);
-    return text;
-  }
-
-  static std::string account_of(const std::filesystem::path &policy) {
-    std::ifstream in(policy);
-    for (std::string text; std::getline(in, text);)
-      if (text.starts_with("public_key")) return text.substr(text.find('"') + 1, 56);
-    throw std::runtime_error("no account in policy.toml");
-  }
+  const SessionKey &key() const { return site_.caller(); }
 
   // A credentials file of the shape that the host's policy mints: an allow list, one reply a request.
   std::string credentials(const std::string &name, std::vector<std::string> publish,
@@ -137,13 +74,13 @@ private:
     jwt.expires_at = jwt.issued_at + 36000;
     jwt.nats = user_nats_claims(claims);
     const auto path = (folder_ / name).string();
-    std::ofstream(path) << format_credentials({sign_jwt(jwt, *signing_), std::move(user)}).reveal();
+    std::ofstream(path) << format_credentials({sign_jwt(jwt, signing_), std::move(user)}).reveal();
     return path;
   }
 
   EchoFigures measure(const std::string &subject, std::size_t window, std::size_t count) {
-    const auto requests = sign_requests(*key_, subject, payload_, count);
-    return measure_requests(client_->get(), requests, key_->inbox_prefix(), window);
+    const auto requests = sign_requests(key(), subject, payload_, count);
+    return measure_requests(client_->get(), requests, key().inbox_prefix(), window);
   }
 
   bool answers() {
@@ -156,11 +93,10 @@ private:
   }
 
   const std::string payload_ = R"({"message":")" + std::string(114, 'X') + R"("})"; // 128 bytes; SHOUT echoes it
+  RpcSite &site_;
+  const NkeySeed signing_;
+  const std::string account_;
   test::TempDir folder_;
-  std::unique_ptr<cli::Sandbox> sandbox_;
-  std::unique_ptr<NkeySeed> signing_;
-  std::string account_;
-  std::unique_ptr<SessionKey> key_;
   std::string client_credentials_, floor_credentials_;
   RawLoop loop_;
   std::unique_ptr<RawConnection> client_;
@@ -194,6 +130,13 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+double rate(const EchoFigures &figures) {
+  return figures.per_second;
+}
+double p50(const EchoFigures &figures) {
+  return figures.p50_us;
+}
+
 void print(const Line &line, const std::vector<EchoFigures> &ours, const std::vector<EchoFigures> &floor) {
   std::vector<double> a, b;
   for (const auto &figures : ours)
@@ -207,7 +150,10 @@ void print(const Line &line, const std::vector<EchoFigures> &ours, const std::ve
   std::fflush(stdout);
 }
 
-void measure_window(Bench &bench, std::size_t window, const std::string &when, bool longer) {
+// Ours at window W, by site: what the ways to know a caller cost against each other.
+using WindowFigures = std::map<std::size_t, std::vector<EchoFigures>>;
+
+std::vector<EchoFigures> measure_window(Bench &bench, std::size_t window, const std::string &where, bool longer) {
   const std::size_t count = (window == 1 ? 3000U : 15000U) * (longer ? 2U : 1U);
   const auto raw_mode = best_mode(bench, false, window, count / 2);
   const auto verify_mode = best_mode(bench, true, window, count / 2);
@@ -217,26 +163,39 @@ void measure_window(Bench &bench, std::size_t window, const std::string &when, b
     raw.push_back(bench.floor(false, raw_mode, window, count));
     verify.push_back(bench.floor(true, verify_mode, window, count));
   }
-  const std::string name = "window " + std::to_string(window) + when;
-  const auto rate = [](const EchoFigures &figures) { return figures.per_second; };
-  const auto p50 = [](const EchoFigures &figures) { return figures.p50_us; };
+  const std::string name = "window " + std::to_string(window) + where;
   print({name, "requests/s", "raw echo, " + raw_mode.name(), rate}, ours, raw);
   print({name, "requests/s", "raw echo + proof check, " + verify_mode.name(), rate}, ours, verify);
   print({name, "p50 us", "raw echo, " + raw_mode.name(), p50}, ours, raw);
   print({name, "p50 us", "raw echo + proof check, " + verify_mode.name(), p50}, ours, verify);
+  return ours;
 }
 
-void run_bench() {
-  const bool longer = std::getenv("TRELLIS_TEST_LONG") != nullptr;
-  Bench bench;
+WindowFigures measure_site(const std::string &name, std::unique_ptr<RpcSite> site, bool longer) {
+  Bench bench(*site);
+  WindowFigures ours;
   for (const std::size_t window : {1U, 16U, 64U})
-    measure_window(bench, window, "", longer);
-  if (!longer) return;
+    ours[window] = measure_window(bench, window, ", " + name, longer);
+  if (!longer) return ours;
   const auto until = unix_ms_now() + 150'000;
   while (unix_ms_now() < until)
     bench.ours(64, 30000);
   for (const std::size_t window : {1U, 16U, 64U})
-    measure_window(bench, window, " after 150 s of load", longer);
+    measure_window(bench, window, ", " + name + " after 150 s of load", longer);
+  return ours;
+}
+
+void run_bench() {
+  const bool longer = std::getenv("TRELLIS_TEST_LONG") != nullptr;
+  const auto fixed = measure_site("static policy", static_policy_site(), longer);
+  const auto in_process = measure_site("validation in process", in_process_site(), longer);
+  const auto by_request = measure_site("validation by request", by_request_site(), longer);
+  for (const auto &[window, figures] : in_process) {
+    const std::string name = "window " + std::to_string(window) + ", validation ";
+    print({name + "in process", "requests/s", "ours with static policy", rate}, figures, fixed.at(window));
+    print({name + "by request", "requests/s", "ours in process", rate}, by_request.at(window), figures);
+    print({name + "by request", "p50 us", "ours in process", p50}, by_request.at(window), figures);
+  }
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benches of a release build: run.sh BUILD_DIR [NAME...]. One JSON object per line on stdout.
 set -euo pipefail
-build=${1:?build folder}
+build=$(readlink -f "${1:?build folder}")
 shift
 export TRELLIS_BUILD_DIR=$build # where the live fixtures find the host and the plugins
 status=0

@@ -1,0 +1,32 @@
+// Where requests are measured: a server, echo-cpp in trellis-host, and a caller it accepts; once for each way in which
+// a host finds out who a caller is. The plugin, the request path and the proof check are the same in all of them.
+#pragma once
+
+#include "wire/nkeys.h"
+#include "wire/session_key.h"
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace trellis::bench {
+
+class RpcSite {
+public:
+  virtual ~RpcSite() = default;
+  virtual std::string nats_url() const = 0;
+  virtual const SessionKey &caller() const = 0;
+  virtual std::filesystem::path bundle() const = 0;
+
+  // Of the TRELLIS account; for connections of client and floors, which need no callout.
+  NkeySeed signing_seed() const;
+  std::string account() const;
+};
+
+// Callers are in a file that the host has read.
+std::unique_ptr<RpcSite> static_policy_site();
+// A control plane in the same host: trellis.validator/1.
+std::unique_ptr<RpcSite> in_process_site();
+// A control plane in another host: Auth.Requests.Validate for each request.
+std::unique_ptr<RpcSite> by_request_site();
+
+} // namespace trellis::bench
