@@ -265,9 +265,10 @@ TEST_CASE("Only NATS' own files say where a native bundle is: the rest may be mo
   BundleOptions options;
   options.dir = "/srv/trellis";
   options.control_plane = {"/usr/lib/trellis/plugins/auth.so", std::string(64, 'a')};
+  const Bundle bundle = bundle_of(options);
   std::vector<std::string> bound;
-  for (const auto &[path, file] : bundle_of(options).files)
-    if (content(bundle_of(options), path).find("/srv/trellis") != std::string::npos) bound.push_back(path);
+  for (const auto &[path, file] : bundle.files)
+    if (content(bundle, path).find("/srv/trellis") != std::string::npos) bound.push_back(path);
   CHECK(bound == std::vector<std::string>{"nats/jwt.conf", "nats/nats.conf"});
 }
 

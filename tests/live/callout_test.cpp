@@ -218,5 +218,6 @@ TEST_CASE("many participants connect at once") {
   for (const auto &transport : all)
     CHECK(transport->wait_connected(60s));
   CHECK_FALSE(site.problems.has(connect_error::kDenied));
-  CHECK(site.connections->of_session(site.user.text())->size() == 60);
+  // More where a client gave up before its answer came and tried again: such a record is left to expire (03 §9.1).
+  CHECK(site.connections->of_session(site.user.text())->size() >= 60);
 }
