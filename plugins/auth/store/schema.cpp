@@ -322,7 +322,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (at, audit_id);
 )sql";
 
-constexpr const char *kSecond = R"sql(
+constexpr const char *kReservedResources = R"sql(
 -- Names that a reconciliation is about to create (reserved_resources.h)
 CREATE TABLE reserved_resources (
   deployment_id TEXT NOT NULL,
@@ -334,7 +334,7 @@ CREATE TABLE reserved_resources (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char *kMigrations[] = {kFirst, kSecond};
+constexpr const char *kMigrations[] = {kFirst, kReservedResources};
 
 } // namespace
 
