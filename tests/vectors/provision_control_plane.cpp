@@ -15,14 +15,6 @@ using namespace trellis::auth;
 
 const Decider kDecider{R"({"type":"user","participantKind":"agent","userId":"usr_1","identity":{}})", "usr_1"};
 
-// One instance a deployment; its key is any text of the right length.
-std::string instance_key(const std::string &deployment) {
-  std::string key = deployment;
-  std::erase(key, '.');
-  key.resize(43, '-');
-  return key;
-}
-
 // An active offer of a service that isn't part of the case.
 void put_provider(Writer &db, const Manifest &contract, std::int64_t now) {
   Offer offer;
@@ -51,7 +43,8 @@ std::vector<std::pair<std::string, std::string>> listed(JetStream &jetstream, co
         value_of(jetstream.api(streams ? "STREAM.LIST" : "CONSUMER.LIST." + stream,
                                JsonObjectText().number("offset", static_cast<std::int64_t>(out.size())).str()),
                  "list");
-    total = page["total"].GetInt64();
+    const JsonValue *count = find_member(page, "total");
+    total = count && count->IsInt64() ? count->GetInt64() : 0;
     const JsonValue *items = find_member(page, streams ? "streams" : "consumers");
     if (!items || !items->IsArray() || items->Empty()) break;
     for (const JsonValue &item : items->GetArray()) {
@@ -93,14 +86,17 @@ JsonDocument ProvisionControlPlane::request(const std::string &what, const Resul
   return value_of(parse_json(value_of(answer, what)), what);
 }
 
+// One instance a deployment; its key is any text of the right length.
 void ProvisionControlPlane::create_deployment(const std::string &deployment) {
+  std::string &key = deployments_[deployment] = "instance" + std::to_string(deployments_.size());
+  key.resize(43, '-');
   request("deployment",
           authority_.create_deployment(
               JsonObjectText().text("kind", "service").text("deploymentId", deployment).texts("namespaces", {}).str(),
               kDecider));
   request("instance",
           authority_.provision_instance(
-              JsonObjectText().text("deploymentId", deployment).text("instanceKey", instance_key(deployment)).str(),
+              JsonObjectText().text("deploymentId", deployment).text("instanceKey", deployments_.at(deployment)).str(),
               kDecider));
 }
 
@@ -123,7 +119,7 @@ std::string ProvisionControlPlane::accept_plan(const std::string &deployment, co
 // 200: the binding without its digest, which the contract tells; 202: the reason.
 JsonDocument ProvisionControlPlane::bootstrap(const std::string &deployment, const Manifest &contract) {
   const auto answer = authority_.bootstrap(JsonObjectText()
-                                               .text("sessionKey", instance_key(deployment))
+                                               .text("sessionKey", deployments_.at(deployment))
                                                .text("contractId", contract.id())
                                                .text("contractDigest", contract.digest())
                                                .json("contract", contract.normalized())
@@ -145,7 +141,7 @@ JsonDocument ProvisionControlPlane::run(const JsonValue &round) {
   domain_.now += 10;
   const std::string deployment(string_member(round, "deploymentId"));
   const Manifest contract = valid(round["contract"]);
-  if (deployments_.insert(deployment).second) create_deployment(deployment);
+  if (!deployments_.contains(deployment)) create_deployment(deployment);
   Output out;
   out.text("classification", accept_plan(deployment, contract));
   out.json("bootstrap", bootstrap(deployment, contract));

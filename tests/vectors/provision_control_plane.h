@@ -6,7 +6,7 @@
 #include "deployment_authority.h"
 #include "nats/nats_transport.h"
 #include "transport/jetstream.h"
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +35,7 @@ private:
   JetStream jetstream_;
   auth::testing::Domain domain_;
   auth::DeploymentAuthority authority_;
-  std::set<std::string> deployments_;
+  std::map<std::string, std::string, std::less<>> deployments_; // -> the key of its instance
 };
 
 } // namespace trellis::vectors

@@ -67,7 +67,7 @@ TEST_CASE("An older program refuses what a newer one has migrated") {
   CHECK(refused.error().where == file.path().string());
 }
 
-TEST_CASE("The migrations make every table of the protocol's storage chapter, and one of reserved names") {
+TEST_CASE("The migrations make every table of the protocol's storage chapter") {
   const EmptyFile file;
   Connection connection(file.path());
   REQUIRE(migrate(connection, migrations()));
