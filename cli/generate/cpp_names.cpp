@@ -156,10 +156,13 @@ std::string constant_name(std::string_view name) {
 }
 
 std::string CppScope::add(const std::string &name) {
-  std::string out = name;
-  for (int number = 2; !taken_.insert(out).second; ++number)
-    out = name + (is_digit(name.back()) || name.find('_') != std::string::npos || is_lower(name[0]) ? "_" : "") +
-          std::to_string(number);
+  if (taken_.insert(name).second) return name;
+  const bool needs_space = is_digit(name.back()) || name.find('_') != std::string::npos || is_lower(name[0]);
+  auto &number = numbers_.try_emplace(name, 1).first->second;
+  std::string out;
+  do
+    out = name + (needs_space ? "_" : "") + std::to_string(++number);
+  while (!taken_.insert(out).second);
   return out;
 }
 

@@ -5,6 +5,7 @@
 // would be a keyword, a macro of the standard library or a name that generated code needs itself gets an underscore.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ public:
 
 private:
   std::set<std::string> taken_;
+  std::map<std::string, int> numbers_; // the last one that a name got, so that many equal names cost no more
 };
 
 // "acme.inventory@v1" -> "acme::inventory::inline v1".

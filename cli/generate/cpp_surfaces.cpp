@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace trellis::generate {
 namespace {
@@ -17,12 +18,13 @@ public:
   // Of all descriptors before the first one is written.
   std::string descriptor(std::string_view name) {
     names_.push_back(scope_.add(pascal_case(name)));
+    known_.insert(names_.back());
     return names_.back();
   }
   std::string type(const std::string &name) const {
     constexpr std::array kAliases{"Event",    "Input", "Later",  "Output", "Payload",
                                   "Progress", "Reply", "Result", "Value"};
-    const bool is_hidden = std::find(names_.begin(), names_.end(), name) != names_.end() ||
+    const bool is_hidden = known_.contains(name) ||
                            std::find(kAliases.begin(), kAliases.end(), name) != kAliases.end() ||
                            name.ends_with("Signal");
     if (!is_hidden) return name;
@@ -57,6 +59,7 @@ private:
   std::string name_, comment_, body_;
   CppScope scope_;
   std::vector<std::string> names_;
+  std::set<std::string> known_; // the same
 };
 
 template <class Surface>

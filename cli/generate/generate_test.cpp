@@ -170,6 +170,19 @@ TEST_CASE("alternatives that can't be told apart stay JSON and leave no types be
   CHECK_FALSE(contains(text, "AXOption"));
 }
 
+TEST_CASE("a union of more than 64 objects stays JSON") {
+  const auto union_of = [](int count) {
+    std::string branches;
+    for (int i = 0; i < count; ++i)
+      branches += (i > 0 ? "," : "") +
+                  std::string(R"({"type":"object","required":["k"],"properties":{"k":{"const":"v)") +
+                  std::to_string(i) + "\"}}}";
+    return header_of(R"("A":{"anyOf":[)" + branches + "]}");
+  };
+  CHECK(contains(union_of(64), "struct A : std::variant<"));
+  CHECK(contains(union_of(65), "using A = trellis::RawJson;"));
+}
+
 TEST_CASE("a schema may be called as something that generated code uses") {
   const auto files = generated(contract(
       R"("schemas":{"Input":{"type":"object","properties":{}},"Result":{"type":"string"},"Client":{"type":"string"},

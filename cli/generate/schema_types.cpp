@@ -3,6 +3,8 @@
 #include "contracts/canonical.h"
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 namespace trellis::generate {
 namespace {
@@ -73,10 +75,10 @@ std::vector<std::string> step(const std::vector<std::string> &path, std::string_
 // The texts of `values` in order, none twice; nullopt when one is no text.
 std::optional<std::vector<std::string>> all_texts(const std::vector<const JsonValue *> &values) {
   std::vector<std::string> out;
+  std::set<std::string_view> seen;
   for (const auto *value : values) {
     if (!value->IsString()) return {};
-    if (std::string text(text_of(*value)); std::find(out.begin(), out.end(), text) == out.end())
-      out.push_back(std::move(text));
+    if (seen.insert(text_of(*value)).second) out.emplace_back(text_of(*value));
   }
   return out;
 }
@@ -95,15 +97,6 @@ std::optional<std::vector<std::string>> allowed_texts(const JsonValue &schema) {
     return {};
   }
   return all_texts(values);
-}
-
-std::vector<std::string> names_of(const JsonValue *object) {
-  std::vector<std::string> out;
-  if (!object) return out;
-  for (const auto &entry : object->GetObject())
-    out.emplace_back(text_of(entry.name));
-  std::sort(out.begin(), out.end(), Utf16Less());
-  return out;
 }
 
 // `required`, unless it is malformed.
@@ -307,13 +300,17 @@ std::optional<Type> SchemaTypes::rest_of(const JsonValue &schema, const Path &pa
 ObjectShape SchemaTypes::object_shape(const JsonValue &schema, const Path &path) {
   ObjectShape shape;
   const auto *properties = object_member(schema, "properties");
-  const auto required = required_of(schema);
-  const auto declared = [&](const std::string &name) { return properties ? find_member(*properties, name) : nullptr; };
-  for (const auto &name : required)
-    shape.members.push_back(member(name, declared(name), true, path));
-  for (const auto &name : names_of(properties))
-    if (std::find(required.begin(), required.end(), name) == required.end())
-      shape.members.push_back(member(name, declared(name), false, path));
+  std::map<std::string, const JsonValue *, Utf16Less> declared; // and not required, when that is done
+  if (properties)
+    for (const auto &entry : properties->GetObject())
+      declared.emplace(text_of(entry.name), &entry.value);
+  for (const auto &name : required_of(schema)) {
+    const auto found = declared.find(name);
+    shape.members.push_back(member(name, found == declared.end() ? nullptr : found->second, true, path));
+    if (found != declared.end()) declared.erase(found);
+  }
+  for (const auto &[name, value] : declared)
+    shape.members.push_back(member(name, value, false, path));
   shape.rest = rest_of(schema, path);
   return shape;
 }

@@ -2,11 +2,15 @@
 #include "contracts/canonical.h"
 #include "generate/schema_types.h"
 #include <algorithm>
+#include <set>
 
 namespace trellis::generate {
 namespace {
 
 using Kind = Type::Kind;
+
+// Each is compared with each other one, and a variant of more helps nobody.
+constexpr std::size_t kMaxAlternatives = 64;
 
 std::string canonical(const JsonValue &value) {
   const auto text = canonical_json(value);
@@ -56,9 +60,9 @@ bool is_null_only(const JsonValue &schema) {
 // Texts that the branches allow together; nullopt when one isn't a list of texts.
 std::optional<std::vector<std::string>> joint_texts(const std::vector<const JsonValue *> &branches) {
   std::vector<std::string> out;
+  std::set<std::string_view> seen;
   const auto add = [&](const JsonValue &value) {
-    std::string text(text_of(value));
-    if (std::find(out.begin(), out.end(), text) == out.end()) out.push_back(std::move(text));
+    if (seen.insert(text_of(value)).second) out.emplace_back(text_of(value));
     return value.IsString();
   };
   for (const auto *branch : branches) {
@@ -166,6 +170,7 @@ bool SchemaTypes::differ(const Type &a, const Type &b) const {
 std::optional<UnionShape> SchemaTypes::alternatives(const std::vector<const JsonValue *> &branches, const Path &path,
                                                     bool objects) {
   UnionShape shape;
+  if (branches.size() > kMaxAlternatives) return {};
   for (std::size_t i = 0; i < branches.size(); ++i) {
     auto way = path;
     way.push_back(alternative_name(*branches[i], i));
