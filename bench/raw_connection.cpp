@@ -10,7 +10,10 @@
 namespace trellis::bench {
 
 void check(natsStatus status, const char *what) {
-  if (status != NATS_OK) throw std::runtime_error(std::string(what) + ": " + natsStatus_GetText(status));
+  if (status == NATS_OK) return;
+  const char *detail = nats_GetLastError(nullptr); // what the server said, when it did
+  throw std::runtime_error(std::string(what) + ": " + natsStatus_GetText(status) +
+                           (detail ? std::string(", ") + detail : ""));
 }
 
 RawLoop::RawLoop() : epoll_(epoll_create1(EPOLL_CLOEXEC)), stop_(eventfd(0, EFD_CLOEXEC)) {
