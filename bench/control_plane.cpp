@@ -94,9 +94,11 @@ Times measure_connects(ControlPlaneSite &site, int sessions, int at_a_time) {
   Times ours, floor, callouts;
   double host_cpu = 0;
   for (int run = 0; run < kRuns; ++run) {
+    site.settle();
     site.callout_ms();
     host_cpu -= site.host_cpu_seconds();
     ours.push_back(rate(count, at_a_time, [&] { site.connect_through_callout(); }));
+    site.settle();
     host_cpu += site.host_cpu_seconds();
     append(callouts, site.callout_ms());
     floor.push_back(rate(count, at_a_time, [&] { site.connect_with_static_jwt(); }));
@@ -166,6 +168,7 @@ LoginFigures connects_during(ControlPlaneSite &site, int at_a_time, const std::f
   LoginFigures figures;
   for (int run = 0; run < kRuns; ++run) {
     prepare();
+    site.settle();
     site.callout_ms();
     Connecting connecting(site, at_a_time);
     figures.seconds += seconds_of(work);

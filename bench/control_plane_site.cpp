@@ -9,6 +9,7 @@
 #include <rapidjson/document.h>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 #include <unistd.h>
 
 namespace trellis::bench {
@@ -94,6 +95,18 @@ double ControlPlaneSite::host_cpu_seconds() {
   double user = 0, system = 0;
   if (!(fields >> user >> system)) throw std::runtime_error("the host has ended");
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+void ControlPlaneSite::settle() {
+  constexpr std::chrono::milliseconds kLook{300}; // nothing tells when it is done, so the clock does
+  constexpr double kIdle = 0.011;                 // seconds: one tick of proc(5)
+  double before = host_cpu_seconds();
+  for (int looks = 0; looks < 100; ++looks) {
+    std::this_thread::sleep_for(kLook);
+    const double now = host_cpu_seconds();
+    if (now - before < kIdle) return;
+    before = now;
+  }
 }
 
 std::vector<ControlPlaneSite::Person> ControlPlaneSite::people(int count) {

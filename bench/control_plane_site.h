@@ -23,6 +23,9 @@ public:
   std::vector<double> callout_ms() { return watch_->take(); }
   // Processor time that the host has used since its last start, in seconds: says most on a busy machine.
   double host_cpu_seconds();
+  // [may block] Until the host has dealt with what came before: it takes note of ended connections afterwards, also of
+  // the floor's, and that must not count for the next run. At most 30 s.
+  void settle();
 
   // `count` people, each with a login page open.
   struct Person {
