@@ -120,6 +120,7 @@ private:
   std::optional<std::chrono::steady_clock::time_point> next_wake() const;
 
   // Runs `work` on the slot's own thread, then `done` on the control thread.
+  void catch_up(Slot &slot);
   void run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done);
 
   Config config_;

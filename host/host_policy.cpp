@@ -90,9 +90,10 @@ void Host::ask_all() {
 
 void Host::ask(Slot &slot) {
   if (slot.busy) {
-    slot.look_again = true;
+    slot.ask_again = true;
     return;
   }
+  slot.ask_again = false;
   const Manifest *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : nullptr;
   if (!manifest && slot.running) manifest = &slot.running->manifest();
   if (!manifest || !slot.key) return;
@@ -150,7 +151,7 @@ void Host::denied(const std::string &name) {
 void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (!slot.wanted || stopping_) return;
   if (slot.busy) {
-    slot.look_again = true;
+    slot.ask_again = true;
     // What waits for a connection that policy no longer grants would wait for ever.
     if (answer.decided() && answer.status != 200) slot.thread.request_stop();
     return;

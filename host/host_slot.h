@@ -37,8 +37,11 @@ struct Host::Slot {
   std::shared_ptr<const Artifact> loaded_from; // the last one that a copy was loaded from
   bool wanted = true;                          // false: to be removed when it has stopped
   std::jthread thread;
-  bool busy = false;       // `thread` has work
-  bool look_again = false; // something changed while it was busy
+  bool busy = false; // `thread` has work
+  // What happened while it was busy. Two notes, because an answer that comes during an inspection must not cause
+  // another: each inspection ends in new questions, and so on for ever.
+  bool inspect_again = false; // trellis.toml was read again
+  bool ask_again = false;     // policy answered, or would have been asked
   // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
   bool enrolled = false;
   // Of a control plane whose start failed.

@@ -54,7 +54,7 @@ void Host::inspect_all() {
 
 void Host::inspect(Slot &slot) {
   if (slot.busy) {
-    slot.look_again = true;
+    slot.inspect_again = true;
     return;
   }
   if (!slot.config.enabled) {
@@ -159,7 +159,7 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
     slot.retry_pause = {};
     enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
   } else if (result.error().code == "cancelled") {
-    if (!slot.running) enter(slot, Phase::pending, result.error().text()); // look_again asks why
+    if (!slot.running) enter(slot, Phase::pending, result.error().text()); // ask_again finds out why
   } else if (slot.running) {
     log_.error("the plugin's new copy failed; the running one stays",
                {{"plugin", slot.config.name}, {"code", result.error().code}, {"detail", result.error().text()}});
@@ -227,12 +227,18 @@ void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::fu
       slot.busy = false;
       const auto name = slot.config.name;
       done(); // may remove the slot
-      const auto still = slots_.find(name);
-      if (still != slots_.end() && !still->second->busy && std::exchange(still->second->look_again, false))
-        inspect(*still->second);
+      if (const auto still = slots_.find(name); still != slots_.end() && !still->second->busy) catch_up(*still->second);
       report_when_settled();
     });
   });
+}
+
+// What was put off while it was busy.
+void Host::catch_up(Slot &slot) {
+  const bool ask_again = std::exchange(slot.ask_again, false);
+  if (std::exchange(slot.inspect_again, false)) return inspect(slot);
+  // During an inspection of any plugin there is no need: all are asked when it is over.
+  if (ask_again && slot.wanted && slot.config.enabled && !stopping_ && inspections_ == 0) ask(slot);
 }
 
 void Host::enter(Slot &slot, Phase phase, const std::string &detail) {
