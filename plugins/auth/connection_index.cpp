@@ -77,11 +77,12 @@ bool ConnectionIndex::has_outgrown() const {
   return known_.size() > 2 * known_when_learnt_ + kSlack;
 }
 
-Result<std::optional<std::string>> ConnectionIndex::take(std::string_view server_id, std::int64_t client_id) {
+Result<std::optional<std::string>> ConnectionIndex::take(std::string_view server_id, std::int64_t client_id,
+                                                         SteadyTime heard) {
   const Seat seat(server_id, client_id);
   auto place = take_known(seat);
   if (!place || has_outgrown()) {
-    const auto learnt = learn();
+    const auto learnt = learn(heard);
     if (!learnt && !place) return tl::make_unexpected(learnt.error());
     if (!place) place = take_known(seat);
   }
@@ -89,8 +90,10 @@ Result<std::optional<std::string>> ConnectionIndex::take(std::string_view server
   return std::move(place->key);
 }
 
-Result<void> ConnectionIndex::learn() {
+Result<void> ConnectionIndex::learn(SteadyTime heard) {
   const std::lock_guard one(learning_);
+  if (learnt_at_ > heard) return {};
+  const auto now = std::chrono::steady_clock::now();
   std::set<std::string> before;
   {
     const std::lock_guard lock(mutex_);
@@ -113,6 +116,7 @@ Result<void> ConnectionIndex::learn() {
   }
   forget(before, *subjects);
   known_when_learnt_ = known_.size();
+  learnt_at_ = now;
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "transport/kv.h"
 #include "wire/presence.h"
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -35,14 +36,17 @@ std::optional<ConnectionRecord> read_connection(std::string_view key, std::strin
 // [thread-safe] One mutex guards the maps; it isn't held during requests.
 class ConnectionIndex {
 public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
   explicit ConnectionIndex(Transport &auth);
 
   void add(const ConnectionRecord &record);
   // The record was deleted by us: its disconnect is no news, and nothing to look for.
   void ended(const ConnectionRecord &record);
   // [may block] Takes the connection out. The key, which may have been deleted or have expired meanwhile; nullopt: no
-  // record says so, or it has ended().
-  Result<std::optional<std::string>> take(std::string_view server_id, std::int64_t client_id);
+  // record says so, or it has ended(). `heard`: when the disconnect arrived. A list that began later holds its record
+  // if there is one, because records are stored before their connections are let in: so disconnects without a record,
+  // which every connection with a JWT of the account's own is, share one list, however many come at once.
+  Result<std::optional<std::string>> take(std::string_view server_id, std::int64_t client_id, SteadyTime heard);
   std::size_t size() const;
 
 private:
@@ -54,11 +58,12 @@ private:
   void add_locked(const ConnectionRecord &record, std::string key);
   std::optional<Place> take_known(const Seat &seat);
   bool has_outgrown() const;
-  Result<void> learn();
+  Result<void> learn(SteadyTime heard);
   void forget(const std::set<std::string> &before, const std::vector<std::string> &listed);
 
   JetStream jetstream_;
-  std::mutex learning_; // one thread at a time asks for what all want
+  std::mutex learning_;    // one thread at a time asks for what all want; guards learnt_at_
+  SteadyTime learnt_at_{}; // when the last list was asked for
   mutable std::mutex mutex_;
   std::map<Seat, Place> seats_;
   std::set<std::string> known_; // keys that needn't be read again: those in seats_ and dead ones

@@ -230,12 +230,12 @@ void Connections::publish(const char *name, JsonObjectText members) {
 
 // ---------------------------------------------------------------- disconnects
 
-void Connections::disconnected(std::string_view advisory_json) {
+void Connections::disconnected(std::string_view advisory_json, std::chrono::steady_clock::time_point heard) {
   const auto document = parse_json(advisory_json);
   const auto advisory = document ? read_advisory(*document) : std::nullopt;
   if (!advisory || advisory->account != core_.config.target_nkey) return;
   if (const auto unstored = backlog_.take(advisory->server_id, advisory->client_id)) return forget_unstored(*unstored);
-  const auto key = index_.take(advisory->server_id, advisory->client_id);
+  const auto key = index_.take(advisory->server_id, advisory->client_id, heard);
   if (!key) return trouble("a disconnect can't be looked up", advisory->server_id, key.error());
   if (!*key) return;
   if (const auto record = take_record(**key)) closed_by_itself(*record);

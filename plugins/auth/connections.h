@@ -58,7 +58,8 @@ public:
   void revoked(const EventSubject &who, std::string_view session_key, std::string_view revoked_by);
 
   // One `$SYS.ACCOUNT.*.DISCONNECT` message (03 §9.2): find the record, delete it, publish Closed, mark offers.
-  void disconnected(std::string_view advisory_json);
+  void disconnected(std::string_view advisory_json,
+                    std::chrono::steady_clock::time_point heard = std::chrono::steady_clock::now());
 
 private:
   Result<std::vector<ConnectionRecord>> matching(std::string_view filter);

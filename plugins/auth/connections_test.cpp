@@ -443,6 +443,20 @@ TEST_CASE("connections that ended without a word are forgotten when their record
   }
   CHECK(index.size() == 50);
   CHECK(wait_until([&] { return bucket.keys(">").value().empty(); }));
-  CHECK_FALSE(index.take("N", 1000).value()); // not there: asks for the list
+  CHECK_FALSE(index.take("N", 1000, std::chrono::steady_clock::now()).value()); // not there: asks for the list
   CHECK(index.size() == 0);
+}
+
+TEST_CASE("disconnects without a record that came before the last list don't cost another") {
+  ControlPlane plane;
+  REQUIRE(Kv::ensure(*plane.auth, {.bucket = kConnectionsBucket, .ttl = 60s}));
+  ConnectionIndex index(*plane.auth);
+  Kv bucket(*plane.auth, kConnectionsBucket);
+  const auto heard = std::chrono::steady_clock::now();
+  CHECK_FALSE(index.take("N", 1, heard).value()); // asks for the list
+  // Stored after the list: whoever asks for a list again finds it.
+  const ConnectionRecord record{{kSession, "usr_1", "U1"}, "N", 7, ""};
+  REQUIRE(bucket.put(format_connection_key(record.key), connection_value(record)));
+  CHECK_FALSE(index.take("N", 7, heard).value());
+  CHECK(index.take("N", 7, std::chrono::steady_clock::now()).value() == format_connection_key(record.key));
 }

@@ -162,8 +162,8 @@ Result<void> ControlPlane::answer_callouts() {
 Result<void> ControlPlane::follow_disconnects() {
   disconnect_lane_ = std::make_unique<Lane>(1, static_cast<std::size_t>(config_.limits.disconnect_queue));
   auto subscription = system_.subscribe("$SYS.ACCOUNT.*.DISCONNECT", "trellis", [this](MessagePtr message) {
-    const bool accepted = disconnect_lane_->run(
-        [this, advisory = std::string(message->payload())] { connections_.disconnected(advisory); });
+    const bool accepted = disconnect_lane_->run([this, advisory = std::string(message->payload()),
+                                                 heard = Clock::now()] { connections_.disconnected(advisory, heard); });
     if (!accepted) core_.log(Level::warn, "a disconnect is forgotten: too many wait", {});
   });
   if (!subscription) return tl::make_unexpected(subscription.error());
