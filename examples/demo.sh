@@ -40,8 +40,15 @@ call() { # prints the answer, or what went wrong
 }
 plan_of() { "$trellis" plan list --deployment "$1" --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["entries"][-1]["planId"])'; }
 accept() { # plugin
-  "$trellis" plan accept "$(plan_of "$1")" | show
-  wait_for 20 logged '"plugin running"' "\"$1\"" || die "$1 doesn't run"
+  local plan newest
+  plan=$(plan_of "$1")
+  "$trellis" plan accept "$plan" | show
+  if ! wait_for 10 logged '"plugin running"' "\"$1\""; then
+    # A contract that it uses may have become known since that plan was made: then there is another one.
+    newest=$(plan_of "$1")
+    [ "$newest" = "$plan" ] || "$trellis" plan accept "$newest" | show
+    wait_for 20 logged '"plugin running"' "\"$1\"" || die "$1 doesn't run"
+  fi
   pass "$1 runs; the host was neither reloaded nor restarted"
 }
 
