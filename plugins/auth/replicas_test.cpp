@@ -102,8 +102,11 @@ public:
 private:
   std::string text_of_server(std::size_t index) const {
     const std::string first = index == 0 ? "nats://127.0.0.1:1" : route_of(*servers_[0]);
+    // The second and the third learn of each other from the first; without retries a first attempt that fails is the
+    // last.
     return std::string(kSystemUser) + "server_name: n" + std::to_string(index) +
-           "\ncluster { name: c, listen: \"127.0.0.1:-1\", routes: [\"" + first + "\", \"nats://127.0.0.1:2\"] }\n";
+           "\ncluster { name: c, listen: \"127.0.0.1:-1\", connect_retries: 600, routes: [\"" + first +
+           "\", \"nats://127.0.0.1:2\"] }\n";
   }
   static std::string route_of(const NatsServer &server) {
     const auto ports =
