@@ -13,7 +13,8 @@ class ConfigReader;
 struct Limits {
   std::int64_t http_body_bytes = 8 << 20, http_header_bytes = 32768, http_connections = 1024, http_timeout_ms = 30000;
   std::int64_t http_workers = 64; // besides those that wait for a password hash
-  std::int64_t password_threads = 2, password_queue = 256;
+  // A login takes a core for some 40 ms. With as many threads as there are cores, callouts wait for more than 100 ms.
+  std::int64_t password_threads = 1, password_queue = 256;
   // 03 §6.2: callouts that are worked on at once, in all and of one client address and one server; and that wait.
   std::int64_t callout_concurrent = 32, callout_per_address = 8, callout_per_server = 16, callout_waiting = 256;
   std::int64_t callout_threads = 2, callout_queue = 1024; // the queue: arrived and not yet decoded, a few KiB each
