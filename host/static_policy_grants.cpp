@@ -1,4 +1,5 @@
 #include "static_policy_grants.h"
+#include "contracts/accepted_grants.h"
 #include "contracts/json_write.h"
 #include "contracts/subject_guard.h"
 #include "policy_bootstrap.h"
@@ -132,25 +133,10 @@ Result<Permissions> permissions_when_accepted(const Manifest &contract, const st
                                               std::string_view session_key) {
   KnownContracts contracts;
   for (const Manifest &other : known)
-    if (other.digest() != contract.digest()) contracts.push_back({other, true});
-  const auto analysis = analyze(contract, contracts, Resolution::known_or_pending);
-  if (!analysis) return tl::unexpected(analysis.error());
-
-  DesiredState desired;
-  desired.needs = analysis->requested();
-  desired.surfaces = analysis->provided;
-  for (const CapabilityNeed &need : desired.needs.capabilities)
-    desired.capabilities.push_back(need.capability);
-  desired.resources = desired.needs.resources;
-
-  OfferRef offer;
-  offer.offer_id = offer.lineage_key = offer.contract_id = contract.id();
-  offer.contract_digest = contract.digest();
-  offer.status = "accepted";
-  offer.accepted_at = offer.last_refreshed_at = "1970-01-01T00:00:00.000Z";
-  contracts.push_back({contract, true});
-  const Grants grants = materialize(desired, {offer}, contracts, DeploymentKind::service);
-  return service_permissions(grants, {}, session_key);
+    contracts.push_back({other, true});
+  const auto grants = grants_when_accepted(contract, contracts, DeploymentKind::service);
+  if (!grants) return tl::unexpected(grants.error());
+  return service_permissions(*grants, {}, session_key);
 }
 
 } // namespace trellis::host
