@@ -3,11 +3,11 @@
 #include "call_login.h"
 #include "call_setup.h"
 #include "commands.h"
+#include "last_problem.h"
 #include "nats/nats_transport.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"
 #include <chrono>
-#include <mutex>
 #include <ostream>
 
 namespace trellis::cli {
@@ -16,23 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kConnectLimit{5000};
-
-// The latest thing that the connection complained about, for a message when nothing else explains a failure.
-class LastProblem {
-public:
-  void set(const Error &error) {
-    const std::lock_guard lock(mutex_);
-    last_ = error;
-  }
-  Error last() const {
-    const std::lock_guard lock(mutex_);
-    return last_;
-  }
-
-private:
-  mutable std::mutex mutex_; // guards last_, which network threads write
-  Error last_;
-};
 
 NatsOptions connection_options(const CallTarget &target, LastProblem &problem) {
   NatsOptions options;

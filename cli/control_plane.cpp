@@ -1,9 +1,9 @@
 #include "control_plane.h"
 #include "call_errors.h"
 #include "contracts/json_write.h"
+#include "last_problem.h"
 #include "wire/connect_token.h"
 #include "wire/ulid.h"
-#include <mutex>
 #include <rapidjson/document.h>
 
 namespace trellis::cli {
@@ -15,25 +15,8 @@ constexpr milliseconds kConnectLimit{10'000}, kLook{50}, kCloseLimit{2000}, kCal
 constexpr std::int64_t kPage = 500;
 constexpr std::size_t kMostEntries = 1'000'000; // of a list that never ends
 
-// What the connection complained about last.
-class Problems {
-public:
-  void set(const Error &error) {
-    const std::lock_guard lock(mutex_);
-    last_ = error;
-  }
-  Error last() const {
-    const std::lock_guard lock(mutex_);
-    return last_;
-  }
-
-private:
-  mutable std::mutex mutex_; // guards last_, which network threads write
-  Error last_;
-};
-
 // Until it is connected, refused, or the time is over.
-Result<void> wait_connected(NatsTransport &transport, const Problems &problems, const std::string &where) {
+Result<void> wait_connected(NatsTransport &transport, const LastProblem &problems, const std::string &where) {
   const auto deadline = std::chrono::steady_clock::now() + kConnectLimit;
   while (!transport.wait_connected(kLook)) {
     const Error problem = problems.last();
@@ -94,7 +77,7 @@ Result<std::unique_ptr<ControlPlane>> ControlPlane::connect(const LoginSession &
   plane->key_ = session.key.clone();
   plane->loop_ = std::move(*loop);
 
-  const auto problems = std::make_shared<Problems>();
+  const auto problems = std::make_shared<LastProblem>();
   NatsOptions options;
   options.servers = session_servers(session);
   options.name = "trellis";
