@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kRequestsUnderWay = 256; // the server drops API requests when 10000 wait, of all its clients
 
+// The server removes an account's folder after its last stream was deleted, and a stream that is created in that moment
+// finds its own folder gone. The next attempt makes it.
+constexpr char kCreationFailed[] = "jetstream_10049";
+constexpr int kCreateAgain = 3;
+
 // One token of an API subject: a dot or a wildcard would ask for something else.
 bool is_token(std::string_view name) {
   const auto breaks = [](char c) {
@@ -71,7 +76,10 @@ Result<JsonDocument> JetStream::stream_info(std::string_view stream) {
 
 Result<JsonDocument> JetStream::create_stream(std::string_view stream, std::string_view config) {
   if (!is_token(stream)) return bad_name(stream);
-  return about(stream, "STREAM.CREATE." + std::string(stream), config);
+  auto made = about(stream, "STREAM.CREATE." + std::string(stream), config);
+  for (int again = 0; again < kCreateAgain && !made && made.error().code == kCreationFailed; ++again)
+    made = about(stream, "STREAM.CREATE." + std::string(stream), config);
+  return made;
 }
 
 Result<JsonDocument> JetStream::update_stream(std::string_view stream, std::string_view config) {

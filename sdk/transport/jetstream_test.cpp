@@ -50,6 +50,18 @@ TEST_CASE("a stream is created, described, changed and deleted") {
   CHECK(f.jetstream.stream_info("S").error().code == jetstream_error::kStreamNotFound);
 }
 
+// The server removes an account's folder when its last stream goes, at its leisure: a stream made in that moment finds
+// no folder to be in.
+TEST_CASE("a stream can be made right after the last one of its account was deleted") {
+  Fixture f;
+  for (int i = 0; i < 300; ++i) {
+    const auto made = f.jetstream.create_stream("S", R"({"name":"S","subjects":["s.>"],"storage":"file"})");
+    INFO((made ? "" : made.error().code + ": " + made.error().text()));
+    REQUIRE(made);
+    REQUIRE(f.jetstream.delete_stream("S"));
+  }
+}
+
 TEST_CASE("what the server refuses is an error with its code, its words and the stream") {
   Fixture f;
   const auto missing = f.jetstream.stream_info("NONE");
