@@ -1,10 +1,10 @@
 #include "rpc_site.h"
 
+#include "artifact/artifact.h"
 #include "cli/sandbox.h"
 #include "contracts/json_write.h"
-#include "host/artifact.h"
-#include "host/session_keys.h"
 #include "live/live_control_plane.h"
+#include "policy/session_keys.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
@@ -97,7 +97,7 @@ public:
     std::ofstream(folder_ / "trellis.toml")
         << "[host]\nname = \"remote\"\nstate_dir = \"state\"\n[nats]\nservers = [\"" << nats_url()
         << "\"]\n[policy]\nmode = \"remote\"\nurl = \"" << plane_.url() << "\"\n[plugins." << kPlugin << "]\npath = \""
-        << echo_cpp().string() << "\"\nsha256 = \"" << expect(host::Artifact::open(echo_cpp())).sha256_hex() << "\"\n";
+        << echo_cpp().string() << "\"\nsha256 = \"" << expect(Artifact::open(echo_cpp())).sha256_hex() << "\"\n";
     host_ = std::make_unique<test::Process>(
         std::vector<std::string>{test::built("trellis-host").string(), "--config", (folder_ / "trellis.toml").string()},
         log_file());
@@ -114,7 +114,7 @@ public:
 private:
   // What an administrator does for a plugin of another host; the host finds the key where it would have made it.
   void provision() {
-    const auto key = expect(host::session_key_for(folder_ / "state", kPlugin)).text();
+    const auto key = expect(session_key_for(folder_ / "state", kPlugin)).text();
     const auto deployment =
         JsonObjectText().text("kind", "service").text("deploymentId", kPlugin).json("namespaces", "[]");
     expect(admin_->call("Auth.Deployments.Create", deployment.str()));

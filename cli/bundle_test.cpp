@@ -1,7 +1,7 @@
 #include "bundle.h"
 #include "contracts/json.h"
 #include "host/config.h"
-#include "host/policy.h"
+#include "policy/policy.h"
 #include "tests/support/temp_dir.h"
 #include "wire/credentials.h"
 #include "wire/jwt.h"
@@ -290,7 +290,7 @@ TEST_CASE("A bundle without a control plane has a policy file that its host take
   const auto config = host::load_config(options.dir / "trellis.toml");
   if (!config) FAIL(config.error().text());
   CHECK(config->policy.mode == host::PolicyConfig::Mode::static_);
-  CHECK(host::load_static_policy(config->policy.file));
+  CHECK(load_static_policy(config->policy.file));
 }
 
 TEST_CASE("An account name that would break a configuration file is refused") {

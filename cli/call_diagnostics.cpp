@@ -1,7 +1,7 @@
 #include "call_diagnostics.h"
 #include "contracts/encoding.h"
-#include "host/policy_file.h"
-#include "host/static_policy_grants.h"
+#include "policy/policy_file.h"
+#include "policy/static_policy_grants.h"
 #include "wire/names.h"
 #include "wire/proof.h"
 #include "wire/ulid.h"
@@ -49,22 +49,22 @@ void forge_proof(SignedRequest &request, const SessionKey &caller, std::int64_t 
 
 // Reads the inbox of a key that isn't the caller's: who can mint the caller's JWT can mint this one too.
 struct Observer {
-  host::StaticPolicyFile policy;
+  StaticPolicyFile policy;
   NkeySeed signing_key;
   SessionKey key = SessionKey::generate();
 
   ConnectionCredentials credentials() const {
     Permissions permissions;
     permissions.subscribe = {key.inbox_prefix() + ".>"};
-    return host::mint_user({signing_key, policy.account, policy.jwt_life}, "observer", permissions, "rpc",
-                           unix_ms_now() / 1000);
+    return mint_user({signing_key, policy.account, policy.jwt_life}, "observer", permissions, "rpc",
+                     unix_ms_now() / 1000);
   }
 };
 
 Result<Observer> make_observer(const host::Config &config) {
-  auto policy = host::load_static_policy(config.policy.file);
+  auto policy = load_static_policy(config.policy.file);
   if (!policy) return tl::unexpected(policy.error());
-  auto signing_key = host::read_signing_seed(policy->signing_seed_file);
+  auto signing_key = read_signing_seed(policy->signing_seed_file);
   if (!signing_key) return tl::unexpected(signing_key.error());
   return Observer{std::move(*policy), std::move(*signing_key)};
 }

@@ -1,6 +1,7 @@
 #include "call_setup.h"
-#include "host/artifact.h"
-#include "host/policy_file.h"
+#include "artifact/artifact.h"
+#include "policy/policy_file.h"
+#include "settings/config_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <fstream>
@@ -14,7 +15,7 @@ std::vector<Manifest> plugin_contracts(const host::Config &config, std::ostream 
   std::vector<Manifest> contracts;
   for (const host::PluginConfig &plugin : config.plugins) {
     if (!plugin.enabled) continue;
-    if (const auto artifact = host::Artifact::open(plugin.path))
+    if (const auto artifact = Artifact::open(plugin.path))
       contracts.push_back(artifact->manifest());
     else
       notes << "warning: plugin " << plugin.name << " is left out: " << artifact.error().text() << "\n";
@@ -24,7 +25,7 @@ std::vector<Manifest> plugin_contracts(const host::Config &config, std::ostream 
 
 Result<Manifest> read_contract(const std::filesystem::path &file) {
   if (file.extension() == ".so") {
-    const auto artifact = host::Artifact::open(file);
+    const auto artifact = Artifact::open(file);
     if (!artifact) return tl::unexpected(artifact.error());
     return artifact->manifest();
   }
@@ -50,17 +51,17 @@ std::string did_you_mean(const std::string &name) {
   return name.empty() ? "" : ", did you mean " + name + "?";
 }
 
-Result<SessionKey> caller_key(const host::StaticPolicyFile &policy, const std::string &name) {
-  const auto caller = std::ranges::find(policy.callers, name, &host::StaticCaller::name);
+Result<SessionKey> caller_key(const StaticPolicyFile &policy, const std::string &name) {
+  const auto caller = std::ranges::find(policy.callers, name, &StaticCaller::name);
   if (caller == policy.callers.end()) {
     std::vector<std::string> names;
-    std::ranges::transform(policy.callers, std::back_inserter(names), &host::StaticCaller::name);
+    std::ranges::transform(policy.callers, std::back_inserter(names), &StaticCaller::name);
     return fail("caller_unknown", policy.file.string(),
-                "there is no caller \"" + name + "\"" + did_you_mean(host::closest_name(name, names)),
+                "there is no caller \"" + name + "\"" + did_you_mean(closest_name(name, names)),
                 "a [[callers]] entry of that name");
   }
   const auto file = policy.file.parent_path() / "callers" / (name + ".seed");
-  const auto seed = host::read_secret_file(file);
+  const auto seed = read_secret_file(file);
   if (!seed) return tl::unexpected(seed.error());
   auto key = SessionKey::from_seed(seed->reveal());
   if (key && key->text() != caller->session_key)
@@ -85,18 +86,18 @@ Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std
   }
   if (found) return *found;
   return fail("rpc_unknown", rpc,
-              "no contract of the plugins in trellis.toml has this rpc" + did_you_mean(host::closest_name(rpc, names)),
+              "no contract of the plugins in trellis.toml has this rpc" + did_you_mean(closest_name(rpc, names)),
               "the name of an rpc, or --contract FILE");
 }
 
 Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &notes) {
   auto config = host::load_config(arguments.config.empty() ? "trellis.toml" : arguments.config);
   if (!config) return tl::unexpected(config.error());
-  const auto file = host::load_static_policy(config->policy.file);
+  const auto file = load_static_policy(config->policy.file);
   if (!file) return tl::unexpected(file.error());
   auto key = caller_key(*file, arguments.caller.empty() ? "local" : arguments.caller);
   if (!key) return tl::unexpected(key.error());
-  auto policy = host::StaticPolicy::open(config->policy.file, "", unix_ms_now);
+  auto policy = StaticPolicy::open(config->policy.file, "", unix_ms_now);
   if (!policy) return tl::unexpected(policy.error());
 
   std::vector<Manifest> known = plugin_contracts(*config, notes);
@@ -111,7 +112,7 @@ Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &not
 }
 
 CallTarget target_of(CallSetup setup) {
-  auto credentials = [policy = std::shared_ptr<host::StaticPolicy>(std::move(setup.policy)), key = setup.key.text()] {
+  auto credentials = [policy = std::shared_ptr<StaticPolicy>(std::move(setup.policy)), key = setup.key.text()] {
     return policy->caller_credentials(key);
   };
   return {setup.config.nats_servers, std::move(credentials),  std::move(setup.key),

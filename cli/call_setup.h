@@ -8,7 +8,7 @@
 #include "contracts/manifest.h"
 #include "contracts/result.h"
 #include "host/config.h"
-#include "host/policy.h"
+#include "policy/policy.h"
 #include "runtime/rpc_method.h"
 #include "wire/session_key.h"
 #include <cstdint>
@@ -45,7 +45,7 @@ struct CallTarget {
 
 struct CallSetup {
   host::Config config;
-  std::unique_ptr<host::StaticPolicy> policy;
+  std::unique_ptr<StaticPolicy> policy;
   SessionKey key;
   RpcMethod method;
 };

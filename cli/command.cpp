@@ -1,6 +1,6 @@
 #include "command.h"
 
-#include "host/config.h"
+#include "settings/config_keys.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -40,7 +40,7 @@ std::string usage_problem(CLI::App &root, const CLI::Error &problem) {
   const auto words = root.remaining(true);
   const auto unknown = std::ranges::find_if(words, [](const auto &word) { return !word.starts_with('-'); });
   if (names.empty() || unknown == words.end()) return problem.what();
-  const auto close = host::closest_name(*unknown, names);
+  const auto close = closest_name(*unknown, names);
   return "unknown command " + *unknown + (close.empty() ? "" : ", did you mean " + close + "?");
 }
 

@@ -1,6 +1,6 @@
 #include "contract_file.h"
 
-#include "host/artifact.h"
+#include "artifact/artifact.h"
 #include "json_locator.h"
 #include <algorithm>
 #include <cerrno>
@@ -125,10 +125,9 @@ Error place_in_file(Error error, const std::string &file, std::string_view text)
 }
 
 Result<std::string> read_contract_text(const std::string &file) {
-  auto text =
-      read_all(file, [](const std::string &begin) { return is_elf(begin) ? host::kMaxArtifactBytes : kMaxJsonFile; });
+  auto text = read_all(file, [](const std::string &begin) { return is_elf(begin) ? kMaxArtifactBytes : kMaxJsonFile; });
   if (!text || !is_elf(*text)) return text;
-  auto facts = host::read_elf(as_bytes(*text));
+  auto facts = read_elf(as_bytes(*text));
   if (!facts) {
     facts.error().where = shown_name(file);
     return tl::make_unexpected(std::move(facts.error()));

@@ -27,7 +27,7 @@ std::string shown_name(const std::string &file); // "<stdin>" for "-"
 Error place_in_file(Error error, const std::string &file, std::string_view text);
 
 // The text of the manifest in `file`, which is JSON or, by its first bytes, an ELF file. Errors: those of
-// read_input and host::read_elf.
+// read_input and read_elf.
 Result<std::string> read_contract_text(const std::string &file);
 // A text that came from `file`, validated. Errors of a manifest are placed by place_in_file.
 Result<Manifest> parse_contract(const std::string &file, std::string_view text);

@@ -1,8 +1,8 @@
+#include "artifact/artifact.h"
 #include "bundle.h"
 #include "bundle_config.h"
 #include "child_process.h"
 #include "commands.h"
-#include "host/artifact.h"
 #include "wire/ulid.h"
 #include <ostream>
 
@@ -29,7 +29,7 @@ Result<ControlPlanePlugin> find_auth_plugin(const std::string &given) {
     error.expected += ", --auth-plugin FILE, or --static for a policy file instead of a control plane";
     return tl::unexpected(std::move(error));
   }
-  const auto artifact = host::Artifact::open(*file);
+  const auto artifact = Artifact::open(*file);
   if (!artifact) return tl::unexpected(artifact.error());
   return ControlPlanePlugin{std::move(*file), artifact->sha256_hex()};
 }

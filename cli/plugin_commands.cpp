@@ -1,10 +1,10 @@
 // trellis plugin: plugin files before they run. `plugin run` and `plugin new` register themselves from their own files.
+#include "artifact/trust_minisign.h"
 #include "commands.h"
 #include "contract_file.h"
 #include "file_write.h"
-#include "host/policy_file.h"
-#include "host/trust_minisign.h"
 #include "plugin_inspect.h"
+#include "policy/policy_file.h"
 
 #include <ctime>
 #include <sys/stat.h>
@@ -12,10 +12,10 @@
 namespace trellis::cli {
 namespace {
 
-Result<std::vector<host::SignerKey>> parse_signers(const std::vector<std::string> &texts) {
-  std::vector<host::SignerKey> out;
+Result<std::vector<SignerKey>> parse_signers(const std::vector<std::string> &texts) {
+  std::vector<SignerKey> out;
   for (const auto &text : texts) {
-    auto signer = host::parse_signer(text);
+    auto signer = parse_signer(text);
     if (!signer) return tl::make_unexpected(std::move(signer.error()));
     out.push_back(std::move(*signer));
   }
@@ -26,7 +26,7 @@ Result<std::optional<std::string>> read_signature(const std::string &plugin) {
   const auto file = plugin + ".sig";
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  auto text = read_text_file(file, host::kMaxSignatureText);
+  auto text = read_text_file(file, kMaxSignatureText);
   if (!text) return tl::make_unexpected(std::move(text.error()));
   return std::move(*text);
 }
@@ -50,7 +50,7 @@ Result<InspectionInput> inspection_input(const InspectOptions &options) {
 }
 
 int run_inspect(const InspectOptions &options, Output &out) {
-  const auto artifact = host::Artifact::open_for_inspection(options.file);
+  const auto artifact = Artifact::open_for_inspection(options.file);
   if (!artifact) return out.fail(artifact.error());
   const auto input = inspection_input(options);
   if (!input) return out.fail(input.error());
@@ -76,13 +76,13 @@ struct EmbedOptions {
 };
 
 Result<Report> embed(const EmbedOptions &options) {
-  const auto file = read_text_file(options.file, host::kMaxArtifactBytes);
+  const auto file = read_text_file(options.file, kMaxArtifactBytes);
   if (!file) return tl::make_unexpected(file.error());
   const auto text = read_contract_text(options.contract);
   if (!text) return tl::make_unexpected(text.error());
   const auto manifest = parse_contract(options.contract, *text); // what isn't valid doesn't get into a plugin
   if (!manifest) return tl::make_unexpected(manifest.error());
-  auto embedded = host::embed_contract(as_bytes(*file), *text);
+  auto embedded = embed_contract(as_bytes(*file), *text);
   if (!embedded) {
     embedded.error().where = options.file;
     return tl::make_unexpected(std::move(embedded.error()));
@@ -114,16 +114,16 @@ struct SignOptions {
   std::string file, key, new_key, comment;
 };
 
-Result<host::SigningKey> signing_key(const SignOptions &options) {
+Result<SigningKey> signing_key(const SignOptions &options) {
   if (!options.new_key.empty()) {
-    auto key = host::generate_signing_key();
-    auto written = create_secret_file(options.new_key, host::format_signing_key(key));
+    auto key = generate_signing_key();
+    auto written = create_secret_file(options.new_key, format_signing_key(key));
     if (!written) return tl::make_unexpected(std::move(written.error()));
     return key;
   }
-  const auto text = host::read_secret_file(options.key);
+  const auto text = read_secret_file(options.key);
   if (!text) return tl::make_unexpected(text.error());
-  auto key = host::parse_signing_key(text->reveal());
+  auto key = parse_signing_key(text->reveal());
   if (!key) key.error().where = options.key + ", " + key.error().where;
   return key;
 }
@@ -136,18 +136,18 @@ std::string trusted_comment(const SignOptions &options) {
 }
 
 Result<Report> sign(const SignOptions &options) {
-  const auto artifact = host::Artifact::open(options.file); // what no host would load isn't worth a signature
+  const auto artifact = Artifact::open(options.file); // what no host would load isn't worth a signature
   if (!artifact) return tl::make_unexpected(artifact.error());
   const auto key = signing_key(options);
   if (!key) return tl::make_unexpected(key.error());
   const auto file = options.file + ".sig";
-  const auto signature = host::sign_artifact(*key, artifact->bytes(), trusted_comment(options));
+  const auto signature = sign_artifact(*key, artifact->bytes(), trusted_comment(options));
   if (auto written = replace_file(file, as_bytes(signature), 0644); !written)
     return tl::make_unexpected(written.error());
   Report report("signed " + options.file);
   report.text("signature", file)
       .text("signer", key->signer().text)
-      .text("keyId", host::key_id_text(key->id))
+      .text("keyId", key_id_text(key->id))
       .text("id", artifact->manifest().id())
       .text("sha256", artifact->sha256_hex());
   return report;
@@ -174,13 +174,13 @@ struct VerifyOptions {
 Result<Report> verify(const VerifyOptions &options) {
   const auto signers = parse_signers(options.signers);
   if (!signers) return tl::make_unexpected(signers.error());
-  const auto artifact = host::Artifact::open(options.file);
+  const auto artifact = Artifact::open(options.file);
   if (!artifact) return tl::make_unexpected(artifact.error());
-  const auto trust = host::check_trust(*artifact, {}, *signers);
+  const auto trust = check_trust(*artifact, {}, *signers);
   if (!trust) return tl::make_unexpected(trust.error());
   Report report(options.file + " is signed by a given key");
   report.text("signer", trust->signer->text)
-      .text("keyId", host::key_id_text(trust->signer->id))
+      .text("keyId", key_id_text(trust->signer->id))
       .text("id", artifact->manifest().id())
       .text("sha256", artifact->sha256_hex());
   return report;

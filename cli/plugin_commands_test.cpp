@@ -1,8 +1,8 @@
 // The commands on real plugin files, run in this process.
+#include "artifact/artifact.h"
+#include "artifact/elf_testing.h"
 #include "commands.h"
 #include "contracts/json.h"
-#include "host/artifact.h"
-#include "host/elf_testing.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
@@ -11,7 +11,7 @@
 
 using namespace trellis;
 using namespace trellis::cli;
-using namespace trellis::host::testing;
+using namespace trellis::testing;
 
 namespace {
 
@@ -96,7 +96,7 @@ TEST_CASE("embed makes a plugin of a file without a contract") {
   INFO(embedded.err);
   REQUIRE(embedded.code == 0);
   CHECK(mode_of(work.plugin) == 0750);
-  const auto artifact = host::Artifact::open(work.plugin);
+  const auto artifact = Artifact::open(work.plugin);
   REQUIRE(artifact);
   CHECK(artifact->elf().contract == kContract); // as it was written
   CHECK(string_member(embedded.json(), "sha256") == artifact->sha256_hex());
@@ -107,7 +107,7 @@ TEST_CASE("embed can write another file, and refuses what is no contract") {
   const Workplace work;
   const auto target = (work.folder.path() / "out.so").string();
   CHECK(run({"plugin", "embed", work.plugin, work.contract, "-o", target}).code == 0);
-  CHECK(host::Artifact::open(target));
+  CHECK(Artifact::open(target));
   CHECK(read_file(work.plugin) == read_file(testdata_path("no_contract")));
   const auto refused = run({"plugin", "embed", work.plugin, work.folder.write("x.json", as_bytes("{}"))});
   CHECK(refused.code == 1);

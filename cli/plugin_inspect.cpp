@@ -1,9 +1,9 @@
 #include "plugin_inspect.h"
 
+#include "artifact/trust_minisign.h"
 #include "contracts/authority.h"
 #include "contracts/subject_guard.h"
-#include "host/policy.h"
-#include "host/trust_minisign.h"
+#include "policy/policy.h"
 #include <algorithm>
 
 namespace trellis::cli {
@@ -25,23 +25,23 @@ std::string joined(const std::optional<NameList> &names) {
 
 // -------------------------------------------------------------------------------------------------------- signature
 
-void describe_signature(Report &report, const host::Artifact &artifact, const std::optional<std::string> &signature,
-                        const std::vector<host::SignerKey> &signers) {
+void describe_signature(Report &report, const Artifact &artifact, const std::optional<std::string> &signature,
+                        const std::vector<SignerKey> &signers) {
   if (!signature) {
     report.text("signature", "none");
     return;
   }
-  const auto parsed = host::parse_minisign(*signature);
+  const auto parsed = parse_minisign(*signature);
   if (!parsed) {
     report.text("signature", "malformed: " + parsed.error().text());
     return;
   }
-  report.text("signer", host::key_id_text(parsed->key_id));
+  report.text("signer", key_id_text(parsed->key_id));
   if (signers.empty()) {
     report.text("signature", "not checked (no --signer)");
     return;
   }
-  const auto signer = host::verify_artifact(artifact.bytes(), *signature, signers);
+  const auto signer = verify_artifact(artifact.bytes(), *signature, signers);
   report.text("signature", signer ? "valid" : signer.error().text());
 }
 
@@ -110,7 +110,7 @@ void describe_authority(Report &report, const Manifest &contract, const std::vec
   for (const auto &manifest : known)
     contracts.push_back({manifest, true});
   const auto analysis = analyze(contract, contracts, Resolution::known_or_pending);
-  const auto permissions = analysis ? host::permissions_when_accepted(contract, known, kSession)
+  const auto permissions = analysis ? permissions_when_accepted(contract, known, kSession)
                                     : Result<Permissions>(tl::make_unexpected(analysis.error()));
   if (!permissions) {
     report.text("permissions", "unknown: " + permissions.error().text());
@@ -127,7 +127,7 @@ void describe_authority(Report &report, const Manifest &contract, const std::vec
 
 // ---------------------------------------------------------------------------------------------------------- imports
 
-void describe_imports(Report &report, const host::ElfFacts &elf, bool list_all) {
+void describe_imports(Report &report, const ElfFacts &elf, bool list_all) {
   report.list("libraries", elf.needed).flag("go", elf.is_go);
   if (list_all) {
     report.list("imports", elf.imported);
@@ -165,10 +165,10 @@ Table refusal_table(const std::vector<Error> &refusals) {
 }
 
 // A control plane: its contracts are the platform's own, and it is under no policy that could grant or refuse.
-Inspection inspect_control_plane(const host::Artifact &artifact, const InspectionInput &input) {
+Inspection inspect_control_plane(const Artifact &artifact, const InspectionInput &input) {
   const auto file = artifact.path().string();
   Inspection out;
-  out.refusals = host::refusals(artifact.elf(), file);
+  out.refusals = refusals(artifact.elf(), file);
   auto &report = out.report;
   if (out.refusals.empty())
     report = Report(file + " can be loaded once it is trusted, with role = \"control-plane\" only");
@@ -191,12 +191,12 @@ Inspection inspect_control_plane(const host::Artifact &artifact, const Inspectio
 
 } // namespace
 
-Inspection inspect(const host::Artifact &artifact, const InspectionInput &input) {
+Inspection inspect(const Artifact &artifact, const InspectionInput &input) {
   if (artifact.has_contract_array()) return inspect_control_plane(artifact, input);
   const auto file = artifact.path().string();
   const auto &contract = artifact.manifest();
   Inspection out;
-  out.refusals = host::refusals(artifact.elf(), file);
+  out.refusals = refusals(artifact.elf(), file);
   append_contract_refusals(out.refusals, contract, input.known);
 
   auto &report = out.report;

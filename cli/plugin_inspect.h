@@ -3,8 +3,8 @@
 // A pure function of the file's facts and the contracts that are known: printing and exit codes are the command's.
 #pragma once
 
-#include "host/artifact.h"
-#include "host/trust.h"
+#include "artifact/artifact.h"
+#include "artifact/trust.h"
 #include "output.h"
 #include <optional>
 #include <string>
@@ -19,10 +19,10 @@ struct Inspection {
 
 struct InspectionInput {
   std::optional<std::string> signature; // the text of FILE.sig, if there is one
-  std::vector<host::SignerKey> signers; // what it may be by; none: it isn't checked
+  std::vector<SignerKey> signers;       // what it may be by; none: it isn't checked
   std::vector<Manifest> known;          // contracts that exist besides the file's own
   bool list_imports = false;            // in text too: a C++ plugin imports a hundred symbols
 };
-Inspection inspect(const host::Artifact &artifact, const InspectionInput &input);
+Inspection inspect(const Artifact &artifact, const InspectionInput &input);
 
 } // namespace trellis::cli

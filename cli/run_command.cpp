@@ -1,7 +1,7 @@
 // trellis plugin run: the author's loop. A throw-away installation around plugin files, reloaded when they change.
+#include "artifact/artifact.h"
 #include "commands.h"
 #include "file_watch.h"
-#include "host/artifact.h"
 #include "sandbox.h"
 
 #include <algorithm>
@@ -59,7 +59,7 @@ Result<std::vector<SandboxPlugin>> plugins_of(const RunOptions &options) {
 
 // One command for each rpc that can be tried now.
 void print_calls(const Sandbox &sandbox, const std::string &file, std::ostream &out) {
-  const auto artifact = host::Artifact::open(file);
+  const auto artifact = Artifact::open(file);
   if (!artifact || !artifact->manifest().model().rpc) return;
   for (const auto &[name, surface] : *artifact->manifest().model().rpc)
     out << "  trellis call " << name << " '{...}' --config " << sandbox.config_file().string() << '\n';

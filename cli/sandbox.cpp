@@ -1,9 +1,9 @@
 #include "sandbox.h"
 
+#include "artifact/artifact.h"
 #include "bundle.h"
 #include "file_watch.h"
 #include "file_write.h"
-#include "host/artifact.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
 #include <csignal>
@@ -131,7 +131,7 @@ Result<void> Sandbox::approve(const std::vector<SandboxPlugin> &plugins) {
       << toml_quoted(nats_url_) << "]\n[policy]\nmode = \"static\"\nfile = \"policy.toml\"\n";
   policy << "[account]\n" << account_lines_;
   for (const auto &plugin : plugins) {
-    auto artifact = host::Artifact::open(plugin.file);
+    auto artifact = Artifact::open(plugin.file);
     if (!artifact) return tl::make_unexpected(artifact.error());
     const auto &manifest = artifact->manifest();
     config << "\n[plugins." << plugin.name << "]\npath = " << toml_quoted(fs::absolute(plugin.file).string())

@@ -1,7 +1,7 @@
 #include "session_file.h"
 #include "contracts/json_write.h"
 #include "file_write.h"
-#include "host/policy_file.h"
+#include "policy/policy_file.h"
 #include <cstdlib>
 #include <rapidjson/document.h>
 #include <system_error>
@@ -56,7 +56,7 @@ Result<LoginSession> load_session(const fs::path &file) {
   std::error_code ignored;
   if (fs::symlink_status(file, ignored).type() == fs::file_type::not_found)
     return fail("session_absent", file.string(), "not logged in", "a session: trellis login URL");
-  const auto text = host::read_secret_file(file, kMaxBytes);
+  const auto text = read_secret_file(file, kMaxBytes);
   if (!text) return tl::unexpected(text.error());
   const auto json = parse_json(text->reveal());
   if (!json) return invalid(file, "is no JSON");

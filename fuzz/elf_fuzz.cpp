@@ -1,8 +1,8 @@
 // read_elf and embed_contract on outside bytes. Random bytes hardly ever pass an ELF header, so the input is mostly a
 // list of changes to a small shared object that is valid; its first byte chooses.
 
-#include "host/artifact.h"
-#include "host/elf_small.h"
+#include "artifact/artifact.h"
+#include "artifact/elf_small.h"
 #include "require.h"
 
 namespace {
@@ -11,7 +11,7 @@ using namespace trellis;
 
 // Each change: 2 bytes offset, 1 byte value. What is left over is cut off the end.
 Bytes changed(ByteView changes) {
-  Bytes bytes = host::testing::SmallElf().bytes();
+  Bytes bytes = testing::SmallElf().bytes();
   for (; changes.size() >= 3; changes = changes.subspan(3)) {
     const auto offset = (std::size_t{changes[0]} << 8 | changes[1]) % bytes.size();
     bytes[offset] = changes[2];
@@ -27,12 +27,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   if (size == 0) return 0;
   const ByteView rest(data + 1, size - 1);
   const Bytes file = data[0] == 0 ? Bytes(rest.begin(), rest.end()) : changed(rest);
-  if (rest.empty() && data[0] != 0) fuzz::require(host::read_elf(file).has_value());
-  const auto facts = host::read_elf(file);
+  if (rest.empty() && data[0] != 0) fuzz::require(read_elf(file).has_value());
+  const auto facts = read_elf(file);
   fuzz::require(facts ? !facts->contract.empty() : !facts.error().code.empty());
-  const auto embedded = host::embed_contract(file, "{\"a\":1}");
+  const auto embedded = embed_contract(file, "{\"a\":1}");
   if (!embedded) return 0;
-  const auto again = host::read_elf(*embedded);
+  const auto again = read_elf(*embedded);
   fuzz::require(again && again->contract == "{\"a\":1}");
   return 0;
 }

@@ -1,7 +1,7 @@
 #include "config.h"
 
-#include "config_keys.h"
-#include "trust.h"
+#include "artifact/trust.h"
+#include "settings/config_keys.h"
 #include <algorithm>
 #include <fstream>
 #include <iterator>

@@ -74,7 +74,4 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path &
 // Every key, table by table, as docs/config.md has it.
 std::string config_markdown();
 
-// The most similar of `candidates`, or "" when none is close: for "did you mean".
-std::string closest_name(std::string_view name, const std::vector<std::string> &candidates);
-
 } // namespace trellis::host

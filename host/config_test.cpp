@@ -1,5 +1,6 @@
 #include "config.h"
-#include "config_tree.h"
+#include "settings/config_keys.h"
+#include "settings/config_tree.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>

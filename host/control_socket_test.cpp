@@ -1,5 +1,5 @@
+#include "artifact/elf_testing.h"
 #include "control_socket.h"
-#include "elf_testing.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
@@ -7,7 +7,7 @@
 
 using namespace trellis;
 using namespace trellis::host;
-using namespace trellis::host::testing;
+using namespace trellis::testing;
 using namespace std::chrono_literals;
 
 namespace {

@@ -9,12 +9,12 @@
 // of one of its own, and between the steps it becomes, and ends being, what decides for everybody else.
 #pragma once
 
-#include "artifact.h"
+#include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
 #include "loader.h"
 #include "plugin_policy.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include <chrono>
 #include <functional>
 #include <memory>

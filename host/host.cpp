@@ -3,7 +3,7 @@
 
 #include "host_slot.h"
 #include "open_policy.h"
-#include "session_keys.h"
+#include "policy/session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <set>

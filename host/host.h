@@ -11,9 +11,9 @@
 // from starting is repaired elsewhere, and until then nobody can be asked about anything.
 #pragma once
 
+#include "artifact/trust.h"
 #include "generation.h"
 #include "state_lock.h"
-#include "trust.h"
 #include <condition_variable>
 #include <deque>
 #include <map>

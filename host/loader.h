@@ -6,7 +6,7 @@
 // runtimes make that unsafe. What is left behind is bounded by `max_generations`.
 #pragma once
 
-#include "artifact.h"
+#include "artifact/artifact.h"
 #include <string>
 #include <string_view>
 #include <trellis/plugin.h>

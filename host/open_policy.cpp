@@ -1,6 +1,6 @@
 #include "open_policy.h"
 
-#include "remote_policy.h"
+#include "policy/remote_policy.h"
 
 namespace trellis::host {
 

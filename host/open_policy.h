@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include <memory>
 
 namespace trellis::host {

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "plugin_validator.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include <functional>
 #include <memory>
 #include <mutex>

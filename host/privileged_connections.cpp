@@ -1,7 +1,7 @@
 #include "privileged_connections.h"
 
 #include "abi_values.h"
-#include "policy_file.h"
+#include "policy/policy_file.h"
 #include <cassert>
 #include <map>
 #include <mutex>

@@ -1,7 +1,7 @@
 // Everything about a plugin that is decided before policy is asked, and --check, which decides nothing else.
 #include "host.h"
+#include "policy/session_keys.h"
 #include "privileged_connections.h"
-#include "session_keys.h"
 #include "wire/ulid.h"
 #include <rapidjson/document.h>
 

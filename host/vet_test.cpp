@@ -1,11 +1,11 @@
-#include "elf_testing.h"
+#include "artifact/elf_testing.h"
 #include "host.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace trellis;
 using namespace trellis::host;
-using namespace trellis::host::testing;
+using namespace trellis::testing;
 
 namespace {
 

@@ -1,8 +1,8 @@
 // `local init` against a real nats-server: what the generated configuration lets each kind of user do, and what NATS
 // itself refuses.
 #include "bundle_server.h"
-#include "host/policy.h"
 #include "nats/nats_transport.h"
+#include "policy/policy.h"
 #include "runtime/rpc_client.h"
 #include "runtime/rpc_service.h"
 #include "support/wait_until.h"
@@ -54,7 +54,7 @@ struct Fixture {
     write_file(server.bundle() / "policy.toml", generated +
                                                     "\"acme.echo@v1\" = [\"Echo.Say\"]\n[[accept]]\ncontract = \"" +
                                                     echo.id() + "\"\ndigest = \"" + echo.digest() + "\"\n");
-    policy = expect(host::StaticPolicy::open(server.bundle() / "policy.toml", "", unix_ms_now));
+    policy = expect(StaticPolicy::open(server.bundle() / "policy.toml", "", unix_ms_now));
     policy->set_known_contracts({echo});
   }
 
@@ -70,9 +70,9 @@ struct Fixture {
   }
 
   std::unique_ptr<NatsTransport> connect_service() {
-    host::PolicyAnswer answer;
-    policy->bootstrap(host::bootstrap_request(service_key, echo, true, unix_ms_now() / 1000),
-                      [&answer](host::PolicyAnswer given) { answer = std::move(given); });
+    PolicyAnswer answer;
+    policy->bootstrap(bootstrap_request(service_key, echo, true, unix_ms_now() / 1000),
+                      [&answer](PolicyAnswer given) { answer = std::move(given); });
     INFO(answer.body);
     REQUIRE(answer.status == 200);
     auto transport =
@@ -105,7 +105,7 @@ struct Fixture {
   Manifest echo = expect(Manifest::parse(kEcho));
   SessionKey service_key = SessionKey::generate();
   SessionKey caller_key = expect(SessionKey::from_seed(read_file(server.bundle() / "callers/local.seed")));
-  std::unique_ptr<host::StaticPolicy> policy;
+  std::unique_ptr<StaticPolicy> policy;
   Problems problems;
   std::unique_ptr<NatsLoop> loop = expect(NatsLoop::start());
 };

@@ -1,7 +1,7 @@
 // `trellis local init`, `trellis-host` and `trellis call` as an operator uses them, with a plugin in C.
+#include "artifact/artifact.h"
 #include "bundle_server.h"
 #include "contracts/encoding.h"
-#include "host/artifact.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
@@ -30,7 +30,7 @@ void append(const std::filesystem::path &file, const std::string &text) {
 class Installation {
 public:
   Installation() {
-    const auto artifact = host::Artifact::open(built("examples/echo-c.so"));
+    const auto artifact = Artifact::open(built("examples/echo-c.so"));
     if (!artifact) throw std::runtime_error(artifact.error().text());
     append(file("trellis.toml"), "[plugins.echo]\npath = \"" + artifact->path().string() + "\"\nsha256 = \"" +
                                      artifact->sha256_hex() + "\"\n");

@@ -1,7 +1,7 @@
 #include "control_plane_story.h"
 
+#include "artifact/artifact.h"
 #include "contracts/json_write.h"
-#include "host/artifact.h"
 #include "store/database.h"
 #include "support/wait_until.h"
 #include <csignal>
@@ -291,7 +291,7 @@ bool Story::propose() {
            JsonObjectText().text("kind", "service").text("deploymentId", "shop").texts("namespaces", {"acme"}).str());
   if (!created) return false;
   if (!*created && !again_) throw std::runtime_error("create: " + error_text(*created));
-  const auto artifact = host::Artifact::open(built("echo-c.so"));
+  const auto artifact = Artifact::open(built("echo-c.so"));
   if (!artifact) throw std::runtime_error(artifact.error().text());
   const auto &manifest = artifact->manifest();
   return succeed("Auth.DeploymentAuthority.Plan", JsonObjectText()

@@ -1,5 +1,6 @@
 #include "live_control_plane.h"
 
+#include "artifact/artifact.h"
 #include "builtin_contracts.h"
 #include "cli/agent_contract.h"
 #include "cli/bundle.h"
@@ -7,7 +8,6 @@
 #include "contracts/canonical.h"
 #include "contracts/json_write.h"
 #include "contracts/manifest.h"
-#include "host/artifact.h"
 #include "host/config.h"
 #include "host/control_socket.h"
 #include "http/http_client.h"
@@ -56,7 +56,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 
 // As the host computes it; a debug build of the control plane is too large for reading it byte by byte.
 std::string pin_of(const std::filesystem::path &file) {
-  return expect(host::Artifact::open(file)).sha256_hex();
+  return expect(Artifact::open(file)).sha256_hex();
 }
 
 // A 2xx answer's JSON.
@@ -183,7 +183,7 @@ std::unique_ptr<Caller> LiveControlPlane::connect(const cli::LoginSession &sessi
   for (const auto &manifest : expect(auth::builtin_contracts()))
     contracts.insert_or_assign(manifest.id(), manifest);
   for (const auto &[name, plugin] : plugins_)
-    if (auto artifact = host::Artifact::open(plugin.file); artifact)
+    if (auto artifact = Artifact::open(plugin.file); artifact)
       contracts.insert_or_assign(artifact->manifest().id(), artifact->manifest());
   auto credentials = [make = expect(cli::session_credentials(session)), jwt_life](const SessionKey &) {
     auto made = make();

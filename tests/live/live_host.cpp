@@ -1,7 +1,7 @@
 #include "live_host.h"
 
+#include "artifact/artifact.h"
 #include "cli/bundle.h"
-#include "host/artifact.h"
 #include "log_lines.h"
 #include "support/wait_until.h"
 #include "wire/ulid.h"
@@ -83,7 +83,7 @@ LiveHost::LiveHost(Options options) : options_(std::move(options)), loop_(expect
 }
 
 void LiveHost::accept(const std::filesystem::path &file) {
-  const auto artifact = expect(host::Artifact::open(file));
+  const auto artifact = expect(Artifact::open(file));
   accepted_[artifact.manifest().id()] = artifact.manifest().digest();
 }
 
@@ -150,11 +150,11 @@ std::unique_ptr<Caller> LiveHost::connect(const std::string &name) {
   std::map<std::string, Manifest> contracts;
   std::vector<Manifest> known;
   for (const auto &[plugin, entry] : plugins_)
-    if (auto artifact = host::Artifact::open(entry.file); artifact) {
+    if (auto artifact = Artifact::open(entry.file); artifact) {
       contracts.insert_or_assign(artifact->manifest().id(), artifact->manifest());
       known.push_back(artifact->manifest());
     }
-  if (!policy_) policy_ = expect(host::StaticPolicy::open(bundle() / "policy.toml", {}, unix_ms_now));
+  if (!policy_) policy_ = expect(StaticPolicy::open(bundle() / "policy.toml", {}, unix_ms_now));
   expect(policy_->reload());
   policy_->set_known_contracts(known);
   auto credentials = [policy = policy_.get()](const SessionKey &key) { return policy->caller_credentials(key.text()); };

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "contracts/manifest.h"
-#include "host/policy.h"
 #include "nats/nats_transport.h"
+#include "policy/policy.h"
 #include "runtime/rpc_client.h"
 #include "support/nats_server.h"
 #include "support/process.h"
@@ -104,7 +104,7 @@ private:
   std::string account_lines_; // [account] of policy.toml
   std::unique_ptr<NatsServer> nats_;
   std::unique_ptr<NatsLoop> loop_;
-  std::unique_ptr<host::StaticPolicy> policy_; // the callers' side of the policy file
+  std::unique_ptr<StaticPolicy> policy_; // the callers' side of the policy file
   std::unique_ptr<Process> process_;
 };
 

@@ -1,11 +1,11 @@
 #include "remote_host.h"
 
+#include "artifact/artifact.h"
 #include "contracts/json.h"
 #include "contracts/json_write.h"
-#include "host/artifact.h"
 #include "host/control_socket.h"
-#include "host/session_keys.h"
 #include "log_lines.h"
+#include "policy/session_keys.h"
 #include "support/wait_until.h"
 #include <csignal>
 #include <cstdlib>
@@ -43,7 +43,7 @@ void RemoteHost::write_config() const {
          << "\"]\n[policy]\nmode = \"remote\"\nurl = \"" << plane_.url() << "\"\n";
   for (const auto &[name, plugin] : plugins_)
     config << "\n[plugins." << name << "]\npath = \"" << plugin.file.string() << "\"\nsha256 = \""
-           << expect(host::Artifact::open(plugin.file)).sha256_hex() << "\"\n"
+           << expect(Artifact::open(plugin.file)).sha256_hex() << "\"\n"
            << plugin.lines;
   write_file(dir_ / "trellis.toml", config.str());
 }
@@ -91,7 +91,7 @@ std::string RemoteHost::key_of(const std::string &plugin) const {
 }
 
 SessionKey RemoteHost::private_key_of(const std::string &plugin) const {
-  return expect(host::session_key_for(dir_ / "state", plugin));
+  return expect(session_key_for(dir_ / "state", plugin));
 }
 
 void RemoteHost::provision(cli::ControlPlane &admin, const std::string &plugin, const std::string &deployment) const {

@@ -1,8 +1,8 @@
 // A host that joins a control plane elsewhere: two trellis-host processes that share NATS and HTTP only.
 #include "remote_host.h"
 
+#include "artifact/artifact.h"
 #include "contracts/json.h"
-#include "host/artifact.h"
 #include "host/privileged_connections.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
@@ -35,7 +35,7 @@ void accept_when_pending(LiveControlPlane &plane, cli::ControlPlane &admin, Remo
 std::map<std::string, Manifest> contracts_of(const std::vector<std::string> &plugins) {
   std::map<std::string, Manifest> out;
   for (const auto &plugin : plugins) {
-    const auto manifest = host::Artifact::open(built(plugin))->manifest();
+    const auto manifest = Artifact::open(built(plugin))->manifest();
     out.insert_or_assign(manifest.id(), manifest);
   }
   return out;

@@ -1,0 +1,160 @@
+// What an ELF file says about itself.
+//
+// The dynamic table, its names and its symbols are found through the section headers, but have to be the ones that the
+// program headers name: those are what dlopen uses, and a file whose section headers show something else is refused.
+#include "artifact/elf_file.h"
+
+#include "artifact/artifact.h"
+#include <algorithm>
+#include <optional>
+
+namespace trellis {
+namespace {
+
+// Names of symbols together, as a multiple of the file's size: more is an attempt to use up memory and time.
+constexpr std::size_t kMaxNamesPerByte = 16;
+
+tl::unexpected<Error> invalid(std::string message, std::string expected = {}) {
+  return fail("elf_invalid", {}, std::move(message), std::move(expected));
+}
+
+// Reads one file's facts, step by step; `facts` is complete when every step has succeeded.
+class FactReader {
+public:
+  explicit FactReader(const ElfFile &elf) : elf_(elf) {}
+
+  Result<ElfFacts> read() {
+    if (auto done = read_contract(); !done) return tl::make_unexpected(done.error());
+    if (auto done = read_dynamic(); !done) return tl::make_unexpected(done.error());
+    if (auto done = read_symbols(); !done) return tl::make_unexpected(done.error());
+    std::ranges::sort(facts_.imported); // one name of several versions is one import
+    facts_.imported.erase(std::unique(facts_.imported.begin(), facts_.imported.end()), facts_.imported.end());
+    facts_.is_go = elf_.find_section(".note.go.buildid") || elf_.find_section(".go.buildinfo");
+    return std::move(facts_);
+  }
+
+private:
+  Result<void> read_contract() {
+    const auto found = elf_.contract_section();
+    if (!found) return tl::make_unexpected(found.error());
+    if (!*found)
+      return fail("contract_missing", {}, "there is no section .trellis.contract",
+                  "one, from TRELLIS_CONTRACT or `trellis plugin embed`");
+    const auto &section = **found;
+    if (section.sh_type == SHT_NOBITS || (section.sh_flags & SHF_COMPRESSED))
+      return invalid("the section .trellis.contract holds no plain data");
+    // The section may be followed by padding, hence the NULs.
+    auto text = as_text(elf_.contents(section));
+    text = text.substr(0, text.find_last_not_of('\0') + 1);
+    if (text.size() > kMaxContractBytes)
+      return fail("contract_too_large", {}, "the contract has " + std::to_string(text.size()) + " bytes",
+                  "at most " + std::to_string(kMaxContractBytes));
+    if (text.empty()) return fail("contract_missing", {}, "the section .trellis.contract is empty", "a contract");
+    facts_.contract = text;
+    return {};
+  }
+
+  // The one section of `type`, or nullptr. A second one would be a question of who believes which.
+  Result<const Elf64_Shdr *> only_section(std::uint32_t type, std::string_view what) {
+    const Elf64_Shdr *found = nullptr;
+    for (const auto &section : elf_.sections()) {
+      if (section.sh_type != type) continue;
+      if (found) return invalid("there are several sections with " + std::string(what));
+      found = &section;
+    }
+    return found;
+  }
+
+  Result<void> read_dynamic() {
+    const auto section = only_section(SHT_DYNAMIC, "a dynamic table");
+    if (!section) return tl::make_unexpected(section.error());
+    const auto segment = elf_.dynamic_segment();
+    if (!segment) return tl::make_unexpected(segment.error());
+    if (!*section || (*section)->sh_offset != (*segment)->p_offset)
+      return invalid("the sections and the program headers name different dynamic tables");
+    const auto strings = elf_.linked_strings(**section);
+    if (!strings) return tl::make_unexpected(strings.error());
+
+    const auto entries = elf_.bytes().subspan((*segment)->p_offset, (*segment)->p_filesz);
+    for (std::size_t at = 0; at + sizeof(Elf64_Dyn) <= entries.size(); at += sizeof(Elf64_Dyn)) {
+      const auto entry = load<Elf64_Dyn>(entries, at);
+      if (entry.d_tag == DT_NULL) break;
+      if (auto done = read_dynamic_entry(entry, *strings); !done) return done;
+    }
+    if (!strings_offset_ || *strings_offset_ != strings->offset)
+      return invalid("the dynamic table uses another string table than its section");
+    return {};
+  }
+
+  Result<void> read_dynamic_entry(const Elf64_Dyn &entry, const ElfStrings &strings) {
+    switch (entry.d_tag) {
+    case DT_RPATH:
+    case DT_RUNPATH: facts_.has_rpath = true; return {};
+    case DT_STRTAB: strings_offset_ = elf_.offset_of_address(entry.d_un.d_ptr); return {};
+    case DT_SYMTAB: symbols_offset_ = elf_.offset_of_address(entry.d_un.d_ptr); return {};
+    case DT_NEEDED:
+    case DT_FILTER: // these two load a file as well
+    case DT_AUXILIARY: break;
+    default: return {};
+    }
+    const auto name = strings.at(entry.d_un.d_val);
+    if (!name) return invalid("a name in the dynamic table lies outside its string table");
+    if (!spend(name->size())) return invalid("the names are too long for a file of this size");
+    facts_.needed.emplace_back(*name);
+    return {};
+  }
+
+  Result<void> read_symbols() {
+    const auto section = only_section(SHT_DYNSYM, "dynamic symbols");
+    if (!section) return tl::make_unexpected(section.error());
+    if (!*section || (*section)->sh_type == SHT_NOBITS || !symbols_offset_ || *symbols_offset_ != (*section)->sh_offset)
+      return invalid("the sections and the dynamic table name different symbol tables");
+    const auto strings = elf_.linked_strings(**section);
+    if (!strings) return tl::make_unexpected(strings.error());
+    if (strings->offset != *strings_offset_) return invalid("symbols and dynamic table use different string tables");
+
+    const auto entries = elf_.contents(**section);
+    // The first symbol is always the undefined one without a name.
+    for (std::size_t at = sizeof(Elf64_Sym); at + sizeof(Elf64_Sym) <= entries.size(); at += sizeof(Elf64_Sym)) {
+      const auto symbol = load<Elf64_Sym>(entries, at);
+      const auto name = strings->at(symbol.st_name);
+      if (!name) return invalid("the name of a symbol lies outside its string table");
+      if (!spend(name->size())) return invalid("the names are too long for a file of this size");
+      sort_in(symbol, *name);
+    }
+    return {};
+  }
+
+  void sort_in(const Elf64_Sym &symbol, std::string_view name) {
+    if (symbol.st_shndx == SHN_UNDEF) {
+      if (!name.empty()) facts_.imported.emplace_back(name);
+      return;
+    }
+    const auto bind = ELF64_ST_BIND(symbol.st_info);
+    if (bind == STB_GNU_UNIQUE) facts_.unique_symbols.emplace_back(name);
+    const auto visibility = ELF64_ST_VISIBILITY(symbol.st_other);
+    const bool exported = bind != STB_LOCAL && (visibility == STV_DEFAULT || visibility == STV_PROTECTED);
+    if (exported && ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && name == kEntrySymbol) facts_.has_entry = true;
+  }
+
+  // Counts the length of a name; false when the names have become too much.
+  bool spend(std::size_t size) {
+    spent_ += size;
+    return spent_ <= elf_.bytes().size() * kMaxNamesPerByte;
+  }
+
+  const ElfFile &elf_;
+  ElfFacts facts_;
+  std::optional<std::uint64_t> strings_offset_, symbols_offset_; // where the dynamic table says they are
+  std::size_t spent_ = 0;
+};
+
+} // namespace
+
+Result<ElfFacts> read_elf(ByteView file) {
+  const auto elf = ElfFile::parse(file);
+  if (!elf) return tl::make_unexpected(elf.error());
+  return FactReader(*elf).read();
+}
+
+} // namespace trellis

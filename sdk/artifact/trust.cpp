@@ -1,0 +1,144 @@
+#include "artifact/trust.h"
+
+#include "artifact/trust_minisign.h"
+#include <algorithm>
+#include <fstream>
+#include <sodium.h>
+
+namespace trellis {
+namespace {
+
+constexpr std::string_view kKeyHeader = "trellis signing key 1";
+constexpr std::string_view kIdPrefix = "id ";
+constexpr std::string_view kSeedPrefix = "seed ";
+
+using Prehash = std::array<std::uint8_t, 64>;
+
+Prehash blake2b_512(ByteView bytes) {
+  Prehash out{};
+  crypto_generichash(out.data(), out.size(), bytes.data(), bytes.size(), nullptr, 0);
+  return out;
+}
+
+Bytes globally_signed(const MinisignSignature &signature) {
+  Bytes out(signature.signature.begin(), signature.signature.end());
+  out.insert(out.end(), signature.trusted_comment.begin(), signature.trusted_comment.end());
+  return out;
+}
+
+bool signed_by(const SignerKey &signer, const MinisignSignature &signature, ByteView file) {
+  if (!verify_signature(signer.key, globally_signed(signature), signature.global_signature)) return false;
+  if (!signature.prehashed) return verify_signature(signer.key, file, signature.signature);
+  return verify_signature(signer.key, blake2b_512(file), signature.signature);
+}
+
+// The text of FILE.sig; nullopt when there is none.
+Result<std::optional<std::string>> read_signature(const std::filesystem::path &path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  std::ifstream in(path, std::ios::binary);
+  std::string text(kMaxSignatureText + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad())
+    return fail("signature_malformed", path.string(), "the signature can't be read", "a readable file");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+Result<SignerKey> check_signature(const Artifact &artifact, const std::vector<SignerKey> &signers) {
+  const auto path = artifact.path().string() + ".sig";
+  const auto text = read_signature(path);
+  if (!text) return tl::make_unexpected(text.error());
+  if (!*text)
+    return fail("untrusted", artifact.path().string(), "the file is neither pinned nor signed",
+                "its SHA-256 as `sha256`, or a signature in " + path + " by a key in [trust]");
+  auto signer = verify_artifact(artifact.bytes(), **text, signers);
+  if (!signer) signer.error().where = path + (signer.error().where.empty() ? "" : ", " + signer.error().where);
+  return signer;
+}
+
+std::string_view take_line(std::string_view &rest) {
+  const auto end = std::min(rest.find('\n'), rest.size());
+  const auto line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return line;
+}
+
+} // namespace
+
+SignerKey SigningKey::signer() const {
+  return {id, seed.public_bytes(), format_signer(id, seed.public_bytes())};
+}
+
+SigningKey generate_signing_key() {
+  SigningKey key{{}, NkeySeed::generate(NkeyType::user)};
+  randombytes_buf(key.id.data(), key.id.size());
+  return key;
+}
+
+SecretText format_signing_key(const SigningKey &key) {
+  const SecretText seed = key.seed.text();
+  std::string text;
+  text.reserve(128); // so that no half-written copy of the seed is left behind by growing
+  text.append(kKeyHeader).append("\n").append(kIdPrefix).append(hex(key.id)).append("\n");
+  text.append(kSeedPrefix).append(seed.reveal()).append("\n");
+  return SecretText(std::move(text));
+}
+
+Result<SigningKey> parse_signing_key(std::string_view text) {
+  constexpr auto kExpected = "a file that `trellis plugin sign --new-key` wrote";
+  if (take_line(text) != kKeyHeader) return fail("signing_key_invalid", "line 1", "no signing key", kExpected);
+  const auto id_line = take_line(text);
+  const auto id = id_line.starts_with(kIdPrefix) ? hex_decode(id_line.substr(kIdPrefix.size())) : std::nullopt;
+  if (!id || id->size() != 8) return fail("signing_key_invalid", "line 2", "no key id", kExpected);
+  const auto seed_line = take_line(text);
+  if (!seed_line.starts_with(kSeedPrefix) || !text.empty())
+    return fail("signing_key_invalid", "line 3", "no seed, or something after it", kExpected);
+  auto seed = NkeySeed::parse(seed_line.substr(kSeedPrefix.size()), NkeyType::user);
+  if (!seed) return fail("signing_key_invalid", "line 3", "the seed is damaged", kExpected);
+  SigningKey key{{}, std::move(*seed)};
+  std::ranges::copy(*id, key.id.begin());
+  return key;
+}
+
+std::string sign_artifact(const SigningKey &key, ByteView file, std::string_view trusted_comment) {
+  MinisignSignature out;
+  out.key_id = key.id;
+  out.trusted_comment = trusted_comment;
+  std::ranges::replace_if(
+      out.trusted_comment, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  out.signature = key.seed.sign(blake2b_512(file));
+  out.global_signature = key.seed.sign(globally_signed(out));
+  return format_minisign(out, "signature from trellis key " + key_id_text(key.id));
+}
+
+Result<SignerKey> verify_artifact(ByteView file, std::string_view signature, const std::vector<SignerKey> &signers) {
+  const auto parsed = parse_minisign(signature);
+  if (!parsed) return tl::make_unexpected(parsed.error());
+  bool known = false;
+  for (const auto &signer : signers) {
+    if (signer.id != parsed->key_id) continue;
+    known = true;
+    if (signed_by(signer, *parsed, file)) return signer;
+  }
+  const auto id = key_id_text(parsed->key_id);
+  if (known) return fail("signature_invalid", {}, "the signature by key " + id + " is not one of this file");
+  return fail("signature_unknown_signer", {}, "the signature is by key " + id, "one of the trusted keys");
+}
+
+Result<Trust> check_trust(const Artifact &artifact, std::string_view pinned_sha256,
+                          const std::vector<SignerKey> &signers) {
+  const bool pinned = !pinned_sha256.empty();
+  if (pinned && artifact.sha256_hex() != pinned_sha256) {
+    auto error = fail("pin_mismatch", artifact.path().string(), "the file has SHA-256 " + artifact.sha256_hex(),
+                      std::string(pinned_sha256));
+    error.value().details = {{"expected", std::string(pinned_sha256)}, {"found", artifact.sha256_hex()}};
+    return error;
+  }
+  auto signer = check_signature(artifact, signers);
+  if (signer) return Trust{pinned, std::move(*signer)};
+  if (pinned) return Trust{true, std::nullopt}; // the pin is enough; a signature only adds who made the file
+  return tl::make_unexpected(std::move(signer.error()));
+}
+
+} // namespace trellis

@@ -1,0 +1,209 @@
+#include "artifact/elf_testing.h"
+#include "artifact/trust_minisign.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <sodium.h>
+
+using namespace trellis;
+using namespace trellis;
+using namespace trellis::testing;
+
+namespace {
+
+// From the documentation of minisign's verification library: the file holds "test".
+constexpr auto kPublished = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+constexpr auto kPrehashed =
+    "untrusted comment: signature from minisign secret key\n"
+    "RUQf6LRCGA9i559r3g7V1qNyJDApGip8MfqcadIgT9CuhV3EMhHoN1mGTkUidF/z7SrlQgXdy8ofjb7bNJJylDOocrCo8KLzZwo=\n"
+    "trusted comment: timestamp:1556193335\tfile:test\n"
+    "y/rUw2y8/hOUYjZU71eHp/Wo1KZ40fGy2VJEDl34XMJM+TX48Ss/17u3IvIfbVR1FkZZSNCisQbuQY+bHwhEBg==\n";
+constexpr auto kLegacy =
+    "untrusted comment: signature from minisign secret key\n"
+    "RWQf6LRCGA9i59SLOFxz6NxvASXDJeRtuZykwQepbDEGt87ig1BNpWaVWuNrm73YiIiJbq71Wi+dP9eKL8OC351vwIasSSbXxwA=\n"
+    "trusted comment: timestamp:1555779966\tfile:test\n"
+    "QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfNQUaOAA==\n";
+
+std::vector<SignerKey> published() {
+  return {*parse_signer(kPublished)};
+}
+
+std::string code_of(std::string_view file, std::string_view signature, const std::vector<SignerKey> &signers) {
+  const auto signer = verify_artifact(as_bytes(file), signature, signers);
+  return signer ? "ok" : signer.error().code;
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+// A plugin file in its own folder, and its path.
+struct PluginFile {
+  TemporaryFolder folder;
+  std::string path = folder.write("echo.so", read_file(example_path("echo-c")));
+  Artifact artifact = *Artifact::open(path);
+};
+
+} // namespace
+
+TEST_CASE("signatures that minisign made are accepted, prehashed and legacy") {
+  CHECK(code_of("test", kPrehashed, published()) == "ok");
+  CHECK(code_of("test", kLegacy, published()) == "ok");
+}
+
+TEST_CASE("lines may end with CRLF and the last one without an end") {
+  std::string text;
+  for (const char c : std::string(kPrehashed))
+    text += c == '\n' ? "\r\n" : std::string(1, c);
+  CHECK(code_of("test", text, published()) == "ok");
+  text.resize(text.size() - 2);
+  CHECK(code_of("test", text, published()) == "ok");
+}
+
+TEST_CASE("anything else than the signed file and comment is refused") {
+  CHECK(code_of("Test", kPrehashed, published()) == "signature_invalid");
+  CHECK(code_of("Test", kLegacy, published()) == "signature_invalid");
+  CHECK(code_of("test", replaced(kPrehashed, "timestamp:1", "timestamp:2"), published()) == "signature_invalid");
+  CHECK(code_of("test", replaced(kPrehashed, "y/rUw2y8", "y/rUw2y9"), published()) == "signature_invalid");
+  // The algorithm is not covered by the signature, but selects what has to be signed.
+  CHECK(code_of("test", replaced(kPrehashed, "RUQf", "RWQf"), published()) == "signature_invalid");
+  CHECK(code_of("test", replaced(kPrehashed, "signature from", "by"), published()) == "ok"); // untrusted
+}
+
+TEST_CASE("a signer that isn't trusted is named by its key id") {
+  const auto result = verify_artifact(as_bytes("test"), kPrehashed, {generate_signing_key().signer()});
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == "signature_unknown_signer");
+  CHECK(result.error().message.find("E7620F1842B4E81F") != std::string::npos);
+  CHECK(code_of("test", kPrehashed, {}) == "signature_unknown_signer");
+}
+
+TEST_CASE("another key under a trusted id proves nothing") {
+  auto impostor = generate_signing_key();
+  impostor.id = published().front().id;
+  const auto signature = sign_artifact(impostor, as_bytes("test"), "me");
+  CHECK(code_of("test", signature, published()) == "signature_invalid");
+  CHECK(code_of("test", signature, {published().front(), impostor.signer()}) == "ok");
+}
+
+TEST_CASE("malformed signatures are refused with their line") {
+  const auto line_of = [](const std::string &text) {
+    const auto parsed = parse_minisign(text);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == "signature_malformed");
+    return parsed.error().where;
+  };
+  CHECK(line_of("") == "line 1");
+  CHECK(line_of("comment: x\n") == "line 1");
+  CHECK(line_of("untrusted comment: x\n") == "line 2");
+  CHECK(line_of(replaced(kPrehashed, "RUQf", "RUQ*")) == "line 2");
+  CHECK(line_of(replaced(kPrehashed, "RUQf", "RXRf")) == "line 2"); // another algorithm
+  CHECK(line_of(replaced(kPrehashed, "Zwo=", "Zwp=")) == "line 2"); // bits behind the last byte
+  CHECK(line_of(replaced(kPrehashed, "Zwo=", "Zwo")) == "line 2");  // padding
+  CHECK(line_of(replaced(kPrehashed, "trusted comment: time", "time")) == "line 3");
+  CHECK(line_of(replaced(kPrehashed, "timestamp", "\x1b[2J")) == "line 3");
+  CHECK(line_of(replaced(kPrehashed, "HwhEBg==", "HwhEBg")) == "line 4");
+  CHECK(line_of(std::string(kPrehashed) + "\n") == "line 5");
+  CHECK(line_of(std::string(kPrehashed) + "more") == "line 5");
+  CHECK(line_of(std::string(kMaxSignatureText + 1, 'x')) == "line 1");
+}
+
+TEST_CASE("public keys are read as minisign writes them, and nothing else") {
+  const auto signer = parse_signer(kPublished);
+  REQUIRE(signer);
+  CHECK(signer->text == kPublished);
+  CHECK(key_id_text(signer->id) == "E7620F1842B4E81F");
+  CHECK(format_signer(signer->id, signer->key) == kPublished);
+  CHECK(parse_signer("").error().code == "signer_invalid");
+  CHECK(parse_signer(std::string(kPublished) + " ").error().code == "signer_invalid");
+  CHECK(parse_signer(replaced(kPublished, "RWQ", "RUQ")).error().code == "signer_invalid");
+  CHECK(parse_signer(std::string(kPublished).substr(4)).error().code == "signer_invalid");
+}
+
+TEST_CASE("what a key of ours signs, its public key verifies") {
+  const auto key = generate_signing_key();
+  const auto signature = sign_artifact(key, as_bytes("file"), "release 1\nof today");
+  CHECK(code_of("file", signature, {key.signer()}) == "ok");
+  CHECK(code_of("fila", signature, {key.signer()}) == "signature_invalid");
+  CHECK(parse_minisign(signature)->trusted_comment == "release 1 of today");
+  CHECK(parse_signer(key.signer().text)->key == key.signer().key);
+}
+
+TEST_CASE("a signing key survives its file") {
+  const auto key = generate_signing_key();
+  const auto text = format_signing_key(key);
+  const auto read = parse_signing_key(text.reveal());
+  REQUIRE(read);
+  CHECK(read->signer().text == key.signer().text);
+  CHECK(code_of("file", sign_artifact(*read, as_bytes("file"), ""), {key.signer()}) == "ok");
+
+  CHECK(parse_signing_key("").error().code == "signing_key_invalid");
+  CHECK(parse_signing_key(text.reveal() + "x").error().where == "line 3");
+  CHECK(parse_signing_key(replaced(text.reveal(), "id ", "id x")).error().where == "line 2");
+  auto damaged = text.reveal();
+  damaged[damaged.size() - 3] = damaged[damaged.size() - 3] == 'A' ? 'B' : 'A';
+  const auto refused = parse_signing_key(damaged);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().find("SU") == std::string::npos); // no part of the seed in the message
+}
+
+TEST_CASE("a pin is enough, and a wrong pin is never made up for") {
+  const PluginFile plugin;
+  const auto key = generate_signing_key();
+  const auto pinned = check_trust(plugin.artifact, plugin.artifact.sha256_hex(), {});
+  REQUIRE(pinned);
+  CHECK(pinned->pinned);
+  CHECK_FALSE(pinned->signer);
+
+  plugin.folder.write("echo.so.sig", as_bytes(sign_artifact(key, plugin.artifact.bytes(), "")));
+  const auto wrong = check_trust(plugin.artifact, std::string(64, '0'), {key.signer()});
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().code == "pin_mismatch");
+  CHECK(wrong.error().detail("found") == plugin.artifact.sha256_hex());
+  CHECK(wrong.error().detail("expected") == std::string(64, '0'));
+
+  const auto both = check_trust(plugin.artifact, plugin.artifact.sha256_hex(), {key.signer()});
+  REQUIRE(both);
+  CHECK(both->signer->text == key.signer().text);
+}
+
+TEST_CASE("without a pin a signature by a trusted key is needed") {
+  const PluginFile plugin;
+  const auto key = generate_signing_key();
+  CHECK(check_trust(plugin.artifact, "", {key.signer()}).error().code == "untrusted");
+
+  plugin.folder.write("echo.so.sig", as_bytes(sign_artifact(key, plugin.artifact.bytes(), "")));
+  const auto trust = check_trust(plugin.artifact, "", {key.signer()});
+  REQUIRE(trust);
+  CHECK_FALSE(trust->pinned);
+  CHECK(trust->signer->text == key.signer().text);
+
+  const auto stranger = check_trust(plugin.artifact, "", {generate_signing_key().signer()});
+  CHECK(stranger.error().code == "signature_unknown_signer");
+  CHECK(stranger.error().where.find("echo.so.sig") != std::string::npos);
+  plugin.folder.write("echo.so.sig", as_bytes("nothing"));
+  CHECK(check_trust(plugin.artifact, "", {key.signer()}).error().code == "signature_malformed");
+}
+
+TEST_CASE("the minisign tool accepts our signatures and we accept its") {
+  if (!has_tool("minisign")) SKIP("minisign is not installed");
+  const TemporaryFolder folder;
+  const auto file = folder.write("plugin.so", as_bytes("bytes of a plugin"));
+
+  const auto key = generate_signing_key();
+  const auto ours = folder.write("ours.sig", as_bytes(sign_artifact(key, as_bytes("bytes of a plugin"), "ours")));
+  const auto theirs = run_tool("minisign -V -P " + key.signer().text + " -m " + file + " -x " + ours);
+  INFO(theirs.text);
+  CHECK(theirs.status == 0);
+
+  const auto secret = (folder.path() / "secret").string();
+  const auto open = (folder.path() / "public").string();
+  const auto signature = (folder.path() / "theirs.sig").string();
+  REQUIRE(run_tool("minisign -G -W -s " + secret + " -p " + open).status == 0);
+  REQUIRE(run_tool("minisign -S -s " + secret + " -m " + file + " -x " + signature).status == 0);
+  const auto lines = std::string(as_text(read_file(open)));
+  const auto signer = parse_signer(lines.substr(lines.find('\n') + 1, 56));
+  REQUIRE(signer);
+  CHECK(code_of("bytes of a plugin", as_text(read_file(signature)), {*signer}) == "ok");
+}
