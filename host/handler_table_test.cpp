@@ -36,7 +36,12 @@ struct Table {
                         TRELLIS_SURFACE_RPC,
                         {contract_id.data(), contract_id.size()},
                         {name.data(), name.size()},
-                        function});
+                        function,
+                        nullptr,
+                        {},
+                        {},
+                        nullptr,
+                        nullptr});
   }
   const trellis_plugin &get() {
     for (const auto &handler : handlers)

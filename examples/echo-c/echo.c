@@ -32,8 +32,11 @@ static void say(void *self, const trellis_request *request) {
   host->complete(host->self, request->call, request->input);
 }
 
-static const trellis_handler say_handler = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("acme.echo@v1"),
-                                            TEXT("Echo.Say"), say};
+static const trellis_handler say_handler = {.size = sizeof(trellis_handler),
+                                            .kind = TRELLIS_SURFACE_RPC,
+                                            .contract_id = TEXT("acme.echo@v1"),
+                                            .name = TEXT("Echo.Say"),
+                                            .rpc = say};
 static const trellis_handler *const handlers[] = {&say_handler};
 
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};

@@ -43,8 +43,11 @@ static void try_it(void *self, const trellis_request *request) {
   host->complete(host->self, request->call, text(answer));
 }
 
-static const trellis_handler handler = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.rogue@v1"),
-                                        TEXT("Rogue.Try"), try_it};
+static const trellis_handler handler = {.size = sizeof(trellis_handler),
+                                        .kind = TRELLIS_SURFACE_RPC,
+                                        .contract_id = TEXT("test.rogue@v1"),
+                                        .name = TEXT("Rogue.Try"),
+                                        .rpc = try_it};
 static const trellis_handler *const handlers[] = {&handler};
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};
 

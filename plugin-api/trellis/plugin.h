@@ -1,4 +1,4 @@
-/* trellis/plugin.h: the C ABI between trellis-host and a service plugin. Version 1.0.
+/* trellis/plugin.h: the C ABI between trellis-host and a service plugin. Version 1.1.
  *
  * This header is the specification; plugin-api/README.md gives the rules their reasons. It includes nothing of ours,
  * needs C11 (or any later C++), and works without its macros: a plugin in another language needs the struct layouts
@@ -6,7 +6,8 @@
  *
  * A plugin is one ELF shared object with
  *   - a section ".trellis.contract" that holds its contract, which the host reads without running any of its code;
- *   - one exported constant, trellis_plugin_entry_v1, of type trellis_plugin_entry. Nothing else is looked up.
+ *   - one exported constant, trellis_plugin_entry_v1, of type trellis_plugin_entry. Nothing else is looked up;
+ *   - if it wants its settings checked, a section ".trellis.config-schema" with a JSON Schema for them (since 1.1).
  *
  * Rules that hold everywhere
  *   Growth    Structs that can grow begin with `uint32_t size` = sizeof the struct as its maker knew it. Fields are
@@ -33,7 +34,7 @@ extern "C" {
 #endif
 
 #define TRELLIS_ABI_MAJOR 1
-#define TRELLIS_ABI_MINOR 0
+#define TRELLIS_ABI_MINOR 1 /* what is newer than 1.0 says "since" */
 
 /* ------------------------------------------------------------------------------------------------ values (frozen) */
 
@@ -103,19 +104,82 @@ typedef struct trellis_request {
   int64_t deadline_unix_ms; /* after it the host answers for the plugin */
 } trellis_request;
 
-#define TRELLIS_SURFACE_RPC 1 /* other kinds come with their extensions */
+#define TRELLIS_SURFACE_RPC 1
+#define TRELLIS_SURFACE_EVENT 2 /* since 1.1: listens to an event, see "events" below */
+#define TRELLIS_SURFACE_FEED 3  /* since 1.1: serves a feed, see "feeds" below */
 
 /* [worker] Answers now, or keeps `request->call` and answers later from any thread. At most `max_concurrency` handlers
  * of a plugin run at the same time. */
 typedef void (*trellis_rpc_fn)(void *self, const trellis_request *request);
 
+/* ------------------------------------------------------------------------------------------- events (since 1.1) */
+
+/* One event that arrived, checked against its schema (06 §6). The struct and its texts live during the call. */
+typedef struct trellis_event_delivery {
+  uint32_t size;
+  uint32_t delivery;       /* durable: 1 = the first time that this message is delivered, 2 = the second ... live: 0 */
+  trellis_str contract_id; /* whose event it is */
+  trellis_str name;        /* "Orders.Placed" */
+  trellis_str payload;     /* JSON object, `header` included */
+  trellis_str subject;     /* the concrete one */
+  trellis_str id;          /* header.id, or empty */
+  int64_t time_unix_ms;    /* header.time, 0 when absent */
+  trellis_str group;       /* the consumer group, empty for a live listener */
+  uint64_t sequence;       /* of the stream; live: 0 */
+  trellis_str traceparent; /* W3C trace context of the publisher, or empty */
+  trellis_str tracestate;
+} trellis_event_delivery;
+
+/* [worker] TRELLIS_OK: done, and a durable message is acknowledged. Otherwise a live message is lost with a log line,
+ * and a durable one comes again after the group's backoff, to every listener of the event, up to its max_deliver. */
+typedef trellis_status (*trellis_event_fn)(void *self, const trellis_event_delivery *event, trellis_error_sink error);
+
+/* -------------------------------------------------------------------------------------------- feeds (since 1.1) */
+
+/* An open feed of one subscriber. Carries a generation like trellis_call. */
+typedef uint64_t trellis_stream;
+
+/* A subscriber that was proven, authorised and told that the feed is open (06 §7). The struct and its texts live until
+ * `fail` or `close` of trellis_feeds_v1 is called for `stream`, on whatever thread that happens. */
+typedef struct trellis_feed_request {
+  uint32_t size;
+  uint32_t reserved;
+  trellis_stream stream;
+  trellis_str surface;     /* logical name, "Orders.Watch" */
+  trellis_str input;       /* JSON */
+  trellis_str caller;      /* JSON object: who subscribes (06 §4.5) */
+  trellis_str session_key; /* the subscriber's session key */
+  trellis_str request_id;
+  trellis_str traceparent;
+  trellis_str tracestate;
+} trellis_feed_request;
+
+/* [worker] Begins: events are emitted now or later, from any thread, through the extension "trellis.feeds/1". */
+typedef void (*trellis_feed_fn)(void *self, const trellis_feed_request *request);
+
+/* [worker] Nobody receives this stream any more: the subscriber is gone, its connection ended, or the plugin is being
+ * stopped. Comes at most once, never before the feed's function was called, and not after `fail` or `close`. The plugin
+ * stops emitting and calls `close`. */
+typedef void (*trellis_feed_cancel_fn)(void *self, trellis_stream stream);
+
+/* --------------------------------------------------------------------------------------------------- the table */
+
 typedef struct trellis_handler {
   uint32_t size;
   uint32_t kind;           /* TRELLIS_SURFACE_* */
-  trellis_str contract_id; /* "acme.echo@v1" */
+  trellis_str contract_id; /* "acme.echo@v1"; of an event: this contract, or one that it uses */
   trellis_str name;        /* "Echo.Say" */
   trellis_rpc_fn rpc;      /* for TRELLIS_SURFACE_RPC */
+
+  /* since 1.1 */
+  trellis_event_fn event;             /* for TRELLIS_SURFACE_EVENT */
+  trellis_str group;                  /* event: a group of the contract's eventConsumers; empty: a live listener */
+  trellis_str subject_data;           /* event, live: JSON object that fixes tokens of its subject, or empty: all */
+  trellis_feed_fn feed;               /* for TRELLIS_SURFACE_FEED */
+  trellis_feed_cancel_fn feed_cancel; /* for TRELLIS_SURFACE_FEED; may be NULL */
 } trellis_handler;
+
+/* ------------------------------------------------------------------------------------------------ outgoing calls */
 
 /* An rpc of another contract, for call_rpc and call_rpc_async. */
 typedef struct trellis_rpc_call {
@@ -185,8 +249,9 @@ typedef struct trellis_plugin {
   uint32_t size;
   uint32_t handler_count;
   void *self;
-  /* One entry for each surface that the contract owns and this ABI can serve. The host refuses a table that disagrees
-   * with the contract, naming each surface that is missing or undeclared. */
+  /* One entry for each rpc and feed that the contract owns, and any number of listeners for its own and used events.
+   * The host refuses a table that disagrees with the contract, naming each surface that is missing or undeclared. An
+   * rpc named <Plugin>.Health may be left out: the host answers it (06 §8.2). */
   const trellis_handler *const *handlers;
 
   /* [lifecycle] [may block] Connected: all host functions work. Requests arrive once it has returned. May be NULL. */
@@ -234,6 +299,112 @@ typedef struct trellis_transport_v1 {
                             size_t header_count, uint32_t timeout_ms, trellis_sink reply, trellis_error_sink error);
 } trellis_transport_v1;
 
+/* ------------------------------------------------------------------- extension "trellis.events/1" (host, since 1.1) */
+
+/* Publishing events that the contract owns or uses with `publish`. */
+#define TRELLIS_EXT_EVENTS "trellis.events/1"
+
+typedef struct trellis_event {
+  uint32_t size;
+  uint32_t timeout_ms;     /* how long to wait for the stream's acknowledgement; 0: 5000 */
+  trellis_str contract_id; /* whose event it is */
+  trellis_str name;        /* "Orders.Placed" */
+  trellis_str payload;     /* JSON object; its `header` is replaced by {id, time} of this moment */
+  trellis_str traceparent; /* usually that of the request being answered, or empty */
+  trellis_str tracestate;
+} trellis_event;
+
+/* [any thread of the host; be quick] Runs exactly once. TRELLIS_OK: the stream has it. */
+typedef void (*trellis_published_fn)(void *context, trellis_status status, const trellis_error *error);
+
+typedef struct trellis_events_v1 {
+  uint32_t size;
+  uint32_t reserved;
+  /* `self` is that of trellis_host in all of them. TRELLIS_E_INVALID: the payload breaks the event's schema or lacks
+   * what its subject needs; TRELLIS_E_DENIED: not in the contract, or refused by NATS. */
+
+  /* [thread-safe] Makes the event without sending it: JSON {event, subject, payload, encodedPayload, headers} (06 §6.2)
+   * that can be stored and published later, with the same id, any number of times. */
+  trellis_status (*prepare)(void *self, const trellis_event *event, trellis_sink prepared, trellis_error_sink error);
+  /* [thread-safe] [may block] Publishes what `prepare` made and waits for the acknowledgement. `published`: JSON object
+   * {id, subject, stream, sequence, duplicate}; a duplicate is a success. */
+  trellis_status (*publish_prepared)(void *self, trellis_str prepared, uint32_t timeout_ms, trellis_sink published,
+                                     trellis_error_sink error);
+  /* [thread-safe] [may block] Both in one. */
+  trellis_status (*publish)(void *self, const trellis_event *event, trellis_sink published, trellis_error_sink error);
+  /* [thread-safe] The same without waiting. Anything but TRELLIS_OK means that `done` won't be called. */
+  trellis_status (*publish_async)(void *self, const trellis_event *event, trellis_published_fn done, void *context,
+                                  trellis_error_sink error);
+} trellis_events_v1;
+
+/* -------------------------------------------------------------------- extension "trellis.feeds/1" (host, since 1.1) */
+
+/* What a feed's function does with its stream. TRELLIS_E_GONE everywhere: nobody receives it any more. */
+#define TRELLIS_EXT_FEEDS "trellis.feeds/1"
+
+typedef struct trellis_feeds_v1 {
+  uint32_t size;
+  uint32_t reserved;
+  /* [thread-safe] Sends one event, a JSON text of the feed's event schema. TRELLIS_E_INVALID: it breaks the schema;
+   * TRELLIS_E_TOO_LARGE; TRELLIS_E_UNAVAILABLE: too much waits to be sent. After these the stream is still open and
+   * nothing was sent. */
+  trellis_status (*emit)(void *self, trellis_stream stream, trellis_str event, trellis_error_sink error);
+  /* [thread-safe] Ends the stream with an error for the subscriber, and its request's life. */
+  trellis_status (*fail)(void *self, trellis_stream stream, const trellis_error *error);
+  /* [thread-safe] Ends the request's life. The subscriber sees nothing: this protocol has no frame for a good end. */
+  trellis_status (*close)(void *self, trellis_stream stream);
+  /* [thread-safe] TRELLIS_OK while somebody receives it, else TRELLIS_E_GONE. */
+  trellis_status (*state)(void *self, trellis_stream stream);
+} trellis_feeds_v1;
+
+/* ------------------------------------------------------------------ extension "trellis.metrics/1" (host, since 1.1) */
+
+/* Numbers beside the host's own (06 §9); `trellis host metrics` shows both, the plugin's name on each. */
+#define TRELLIS_EXT_METRICS "trellis.metrics/1"
+
+#define TRELLIS_METRIC_COUNTER 1   /* record adds, 0 or more */
+#define TRELLIS_METRIC_GAUGE 2     /* record sets */
+#define TRELLIS_METRIC_HISTOGRAM 3 /* record counts a value */
+
+typedef struct trellis_metric {
+  uint32_t size;
+  uint32_t kind;           /* TRELLIS_METRIC_* */
+  trellis_str name;        /* "inventory.reservations": letters, digits, "_" and ".", at most 96 bytes */
+  trellis_str unit;        /* "{item}", "ms", or empty */
+  trellis_str description; /* or empty */
+} trellis_metric;
+
+typedef struct trellis_metrics_v1 {
+  uint32_t size;
+  uint32_t reserved;
+  /* [thread-safe] Attributes keep apart what is counted apart; a value that looks like an id is dropped (06 §9.1).
+   * TRELLIS_E_INVALID: malformed, or of another kind than before; TRELLIS_E_TOO_LARGE: too many different ones. */
+  trellis_status (*record)(void *self, const trellis_metric *metric, double value, const trellis_header *attributes,
+                           size_t attribute_count);
+} trellis_metrics_v1;
+
+/* ----------------------------------------------------------------- extension "trellis.health/1" (plugin, since 1.1) */
+
+/* What the host asks a plugin about its health, for heartbeats and the rpc <Plugin>.Health (06 §8). */
+#define TRELLIS_EXT_HEALTH "trellis.health/1"
+
+typedef struct trellis_health_check {
+  uint32_t size;
+  uint32_t reserved;
+  trellis_str name;
+  /* [worker] [may block] TRELLIS_OK: fine; otherwise `error` says why. `details`, if anything is written: JSON object
+   * {summary?, info?}. Checks run in parallel. */
+  trellis_status (*check)(void *self, trellis_sink details, trellis_error_sink error);
+} trellis_health_check;
+
+typedef struct trellis_health_v1 {
+  uint32_t size;
+  uint32_t check_count;
+  const trellis_health_check *const *checks;
+  /* [worker] JSON object for the heartbeat's service.info. May be NULL. `self` is that of trellis_plugin. */
+  trellis_status (*info)(void *self, trellis_sink out);
+} trellis_health_v1;
+
 /* ---------------------------------------------------------------------------------------- conveniences, not needed */
 
 /* Whether the struct behind `pointer` was made by someone who knew `field`. `type` is its struct type. */
@@ -255,6 +426,11 @@ typedef struct trellis_transport_v1 {
 #define TRELLIS_CONTRACT(...)                                                                                          \
   __attribute__((section(".trellis.contract"), used TRELLIS_RETAIN)) static const char trellis_contract_text[] =       \
       #__VA_ARGS__
+
+/* Puts a JSON Schema for the plugin's own settings, [plugins.NAME.config], into the object. */
+#define TRELLIS_CONFIG_SCHEMA(...)                                                                                     \
+  __attribute__((section(".trellis.config-schema"),                                                                    \
+                 used TRELLIS_RETAIN)) static const char trellis_config_schema_text[] = #__VA_ARGS__
 
 #ifdef __cplusplus
 }

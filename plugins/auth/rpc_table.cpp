@@ -28,8 +28,16 @@ HandlerTable::HandlerTable(const std::vector<Manifest> &contracts, const RpcHand
       names_.emplace_back(contract.id(), name);
   }
   for (const auto &[contract_id, name] : names_)
-    handlers_.push_back({sizeof(trellis_handler), TRELLIS_SURFACE_RPC, str(contract_id), str(name),
-                         handlers.contains(name) ? serve : nullptr});
+    handlers_.push_back({sizeof(trellis_handler),
+                         TRELLIS_SURFACE_RPC,
+                         str(contract_id),
+                         str(name),
+                         handlers.contains(name) ? serve : nullptr,
+                         nullptr,
+                         {},
+                         {},
+                         nullptr,
+                         nullptr});
   for (const auto &handler : handlers_)
     pointers_.push_back(&handler);
 }

@@ -52,16 +52,26 @@ struct large_handler {
   trellis_handler base;
   void *from_the_future[4];
 };
-static const struct large_handler handler = {
-    {sizeof(struct large_handler), TRELLIS_SURFACE_RPC, CONTRACT_ID, TEXT("Abi.Ping"), ping}, {0}};
+static const struct large_handler handler = {{.size = sizeof(struct large_handler),
+                                              .kind = TRELLIS_SURFACE_RPC,
+                                              .contract_id = CONTRACT_ID,
+                                              .name = TEXT("Abi.Ping"),
+                                              .rpc = ping},
+                                             {0}};
 static const trellis_handler *const handlers[] = {&handler.base};
 #elif VARIANT == NULL_HANDLER
 static const trellis_handler *const handlers[] = {NULL};
 #else
-static const trellis_handler handler = {sizeof(trellis_handler), VARIANT == UNKNOWN_KIND ? 77 : TRELLIS_SURFACE_RPC,
-                                        CONTRACT_ID, TEXT("Abi.Ping"), VARIANT == NULL_FUNCTION ? NULL : ping};
-static const trellis_handler extra = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.abi@v1"),
-                                      TEXT("Abi.Undeclared"), ping};
+static const trellis_handler handler = {.size = sizeof(trellis_handler),
+                                        .kind = VARIANT == UNKNOWN_KIND ? 77 : TRELLIS_SURFACE_RPC,
+                                        .contract_id = CONTRACT_ID,
+                                        .name = TEXT("Abi.Ping"),
+                                        .rpc = VARIANT == NULL_FUNCTION ? NULL : ping};
+static const trellis_handler extra = {.size = sizeof(trellis_handler),
+                                      .kind = TRELLIS_SURFACE_RPC,
+                                      .contract_id = TEXT("test.abi@v1"),
+                                      .name = TEXT("Abi.Undeclared"),
+                                      .rpc = ping};
 static const trellis_handler *const handlers[] = {&handler, VARIANT == DOUBLE_HANDLER ? &handler : &extra};
 #endif
 

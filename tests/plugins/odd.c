@@ -122,10 +122,16 @@ static void do_odd(void *self, const trellis_request *request) {
   host->complete(host->self, call, text(OK_ANSWER));
 }
 
-static const trellis_handler handler = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.odd@v1"),
-                                        TEXT("Odd.Do"), do_odd};
-static const trellis_handler templated = {sizeof(trellis_handler), TRELLIS_SURFACE_RPC, TEXT("test.odd@v1"),
-                                          TEXT("Odd.Of"), do_odd};
+static const trellis_handler handler = {.size = sizeof(trellis_handler),
+                                        .kind = TRELLIS_SURFACE_RPC,
+                                        .contract_id = TEXT("test.odd@v1"),
+                                        .name = TEXT("Odd.Do"),
+                                        .rpc = do_odd};
+static const trellis_handler templated = {.size = sizeof(trellis_handler),
+                                          .kind = TRELLIS_SURFACE_RPC,
+                                          .contract_id = TEXT("test.odd@v1"),
+                                          .name = TEXT("Odd.Of"),
+                                          .rpc = do_odd};
 static const trellis_handler *const handlers[] = {&handler, &templated};
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 2, .handlers = handlers};
 

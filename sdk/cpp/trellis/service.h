@@ -90,9 +90,12 @@ public:
 
   // The C side, built once after setup.
   const trellis_plugin *table() {
-    for (std::size_t i = 0; i < names_.size(); ++i)
-      entries_.push_back({sizeof(trellis_handler), TRELLIS_SURFACE_RPC, str(contract_id_), str(names_[i]), nullptr});
-    for (auto &entry : entries_) {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      trellis_handler &entry = entries_.emplace_back();
+      entry.size = sizeof(trellis_handler);
+      entry.kind = TRELLIS_SURFACE_RPC;
+      entry.contract_id = str(contract_id_);
+      entry.name = str(names_[i]);
       entry.rpc = &Service::dispatch;
       pointers_.push_back(&entry);
     }

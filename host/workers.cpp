@@ -1,0 +1,113 @@
+#include "workers.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace trellis::host {
+
+struct Workers::State {
+  struct Worker {
+    std::thread thread;
+    const std::string_view *busy = nullptr; // the name of what it works on
+  };
+
+  State(std::size_t threads, std::size_t waiting) : max_threads(threads), max_waiting(waiting) {}
+
+  const std::size_t max_threads, max_waiting;
+  mutable std::mutex mutex; // guards everything below
+  std::condition_variable work, progress;
+  std::deque<WorkerTask> queue;
+  std::deque<Worker> workers; // a deque: they stay where they are
+  std::size_t idle = 0;       // threads that wait
+  std::size_t running = 0;
+  bool stopping = false;
+
+  static void start_worker(const std::shared_ptr<State> &state);
+  void run_worker(Worker &self);
+};
+
+// With the lock. The thread keeps the state alive: a stuck task may outlive the Workers.
+void Workers::State::start_worker(const std::shared_ptr<State> &state) {
+  Worker &worker = state->workers.emplace_back();
+  try {
+    worker.thread = std::thread([state, &worker] { state->run_worker(worker); });
+  } catch (const std::system_error &) { // the system has no thread to give; the next task asks again
+    state->workers.pop_back();
+  }
+}
+
+void Workers::State::run_worker(Worker &self) {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    ++idle;
+    work.wait(lock, [&] { return stopping || !queue.empty(); });
+    --idle;
+    if (queue.empty()) return;
+    const WorkerTask task = queue.front();
+    queue.pop_front();
+    ++running;
+    self.busy = &task.name;
+    lock.unlock();
+    task.run(task.owner, task.argument);
+    lock.lock();
+    self.busy = nullptr;
+    --running;
+    if (stopping) progress.notify_all();
+  }
+}
+
+Workers::Workers(std::size_t max_threads, std::size_t max_waiting)
+    : state_(std::make_shared<State>(max_threads, max_waiting)) {}
+
+Workers::~Workers() {
+  stop(Clock::now());
+}
+
+bool Workers::post(const WorkerTask &task) {
+  auto &state = *state_;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (state.stopping || state.queue.size() >= state.max_waiting) return false;
+    state.queue.push_back(task);
+    // Compared with all that wait: an idle thread that was just notified has not taken its task yet.
+    if (state.queue.size() > state.idle && state.workers.size() < state.max_threads) State::start_worker(state_);
+  }
+  state.work.notify_one();
+  return true;
+}
+
+std::vector<std::string> Workers::stop(Clock::time_point until) {
+  auto &state = *state_;
+  std::vector<std::thread> ending;
+  std::vector<std::string> stuck;
+  {
+    std::unique_lock lock(state.mutex);
+    state.stopping = true;
+    state.work.notify_all();
+    state.progress.wait_until(lock, until, [&] { return state.running == 0 && state.queue.empty(); });
+    state.queue.clear();
+    for (auto &worker : state.workers) {
+      if (!worker.thread.joinable()) continue; // left behind by an earlier stop
+      if (worker.busy) {
+        stuck.emplace_back(*worker.busy);
+        worker.thread.detach();
+      } else {
+        ending.push_back(std::move(worker.thread));
+      }
+    }
+  }
+  for (auto &thread : ending)
+    thread.join(); // with it the plugin's thread-locals are gone
+  return stuck;
+}
+
+Workers::Counts Workers::counts() const {
+  const std::lock_guard lock(state_->mutex);
+  return {state_->queue.size(), state_->running};
+}
+
+} // namespace trellis::host
