@@ -55,7 +55,7 @@ Result<void> call(const trellis_handler &handler, void *self, const EventDeliver
   return fail("handler_failed", event.id, words.text("the handler failed with status " + std::to_string(status)));
 }
 
-std::string listed(const std::vector<EventName> &events) {
+std::string listed(const std::vector<EventKey> &events) {
   std::string out;
   for (const auto &event : events)
     out += (out.empty() ? "" : ", ") + event.name + " of " + event.contract_id;

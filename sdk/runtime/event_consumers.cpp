@@ -27,11 +27,11 @@ bool lists(const Use &use, std::string_view name, EventUse wanted) {
 
 } // namespace
 
-std::vector<EventName> group_events(const Manifest &manifest, std::string_view group) {
+std::vector<EventKey> group_events(const Manifest &manifest, std::string_view group) {
   const auto &groups = manifest.model().event_consumers;
   const auto *found = groups ? find_named(*groups, group) : nullptr;
   if (!found) return {};
-  std::set<EventName> events;
+  std::set<EventKey> events;
   if (found->self)
     for (const auto &name : *found->self)
       events.insert({manifest.id(), name});

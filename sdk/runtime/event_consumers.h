@@ -10,13 +10,13 @@
 namespace trellis {
 
 // An event by the contract that owns it.
-struct EventName {
+struct EventKey {
   std::string contract_id, name;
-  auto operator<=>(const EventName &) const = default;
+  auto operator<=>(const EventKey &) const = default;
 };
 
 // All events of the group, each once, sorted. Empty when the contract has no such group.
-std::vector<EventName> group_events(const Manifest &manifest, std::string_view group);
+std::vector<EventKey> group_events(const Manifest &manifest, std::string_view group);
 
 // Whether the contract may publish or subscribe to an event: its own, or one that a use lists. Own events may always be
 // listened to and published.

@@ -6,8 +6,8 @@
 
 namespace trellis {
 
-std::vector<EventName> events_without_handler(const EventGroupConfig &config) {
-  std::vector<EventName> missing;
+std::vector<EventKey> events_without_handler(const EventGroupConfig &config) {
+  std::vector<EventKey> missing;
   for (const auto &event : config.events) {
     const auto serves = [&](const EventHandler &handler) {
       return handler.type->contract_id == event.contract_id && handler.type->name == event.name;

@@ -25,7 +25,7 @@ struct EventGroupConfig {
   std::string group;
   EventConsumer consumer;
   std::string inbox_prefix;           // "_INBOX.<key16>"
-  std::vector<EventName> events;      // of the group: group_events()
+  std::vector<EventKey> events;       // of the group: group_events()
   std::vector<EventHandler> handlers; // in registration order
   PostEventTask post;
   OnEventReport report;
@@ -34,7 +34,7 @@ struct EventGroupConfig {
 };
 
 // Events of the group without a handler. A group with such doesn't start (the group start rule). Pure.
-std::vector<EventName> events_without_handler(const EventGroupConfig &config);
+std::vector<EventKey> events_without_handler(const EventGroupConfig &config);
 
 // [thread-safe]
 class EventGroup {

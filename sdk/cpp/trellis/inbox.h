@@ -1,8 +1,8 @@
 // Inbox: effects that happen once although an event may be delivered twice (06 §6.5).
 //
-//   service.on_event<Placed>("ledger", [](const Order &order, const trellis::Event &event) {
+//   service.on_event<Placed>("ledger", [](const Order &order, trellis::Event &event) {
 //     trellis::sql::Transaction transaction(db);
-//     if (!trellis::Inbox::accept(db, event.id)) return;      // seen before: done, and acknowledged
+//     if (!trellis::Inbox::accept(db, event.id())) return;     // seen before: done, and acknowledged
 //     ... the service's own changes ...
 //     transaction.commit();
 //   });
