@@ -1,6 +1,8 @@
 #include "generation.h"
 
 #include "contracts/json_write.h"
+#include "event_publishing.h"
+#include "event_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
 #include "privileged_connections.h"
@@ -9,6 +11,7 @@
 #include "wire/ulid.h"
 #include "workers.h"
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
@@ -51,6 +54,12 @@ std::string_view event_text(CallEvent::Kind kind) {
   case CallEvent::Kind::bad_error: return "the handler's error is malformed";
   case CallEvent::Kind::send_failed: return "reply not sent";
   case CallEvent::Kind::released: return "the handler gave the request up";
+  case CallEvent::Kind::event_undecodable: return "event skipped: it breaks its schema";
+  case CallEvent::Kind::event_failed: return "the handler of an event failed";
+  case CallEvent::Kind::event_lost: return "event given up: it failed in every delivery";
+  case CallEvent::Kind::event_dropped: return "live event dropped: its handler is too slow";
+  case CallEvent::Kind::event_waits: return "the plugin's queue is full; a durable event waits";
+  case CallEvent::Kind::group_restarting: return "consumer group interrupted; it starts again";
   }
   return "call event";
 }
@@ -102,9 +111,10 @@ private:
 // Lives on the threads that start and stop it; what other threads touch says so. Members are destroyed in reverse:
 // nothing may call into the instance once `calls` is gone.
 struct Generation::State {
-  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session, LoadedCode idle)
+  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session,
+        std::string bound, LoadedCode idle)
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
-        outgoing(artifact->manifest(), host.contracts),
+        bindings(std::move(bound)), outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
         api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
             privileged.get()),
@@ -114,6 +124,7 @@ struct Generation::State {
   const PluginConfig config;
   const std::shared_ptr<const Artifact> artifact;
   const SessionKey key;
+  const std::string bindings;
 
   Repeated repeated;
   Outgoing outgoing;
@@ -125,9 +136,11 @@ struct Generation::State {
   std::unique_ptr<NatsTransport> own_transport; // of everybody else
   NatsTransport *transport = nullptr;           // what the surfaces are wired on
   std::unique_ptr<RpcClient> client;
+  std::unique_ptr<EventPublishing> publishing;
   std::unique_ptr<Workers> workers;
   std::vector<std::unique_ptr<SurfaceKind>> surfaces; // the rpcs first
   Calls *calls = nullptr;                             // of the rpcs
+  std::atomic<EventSurfaces *> events = nullptr;      // one of the surfaces
   bool started = false;                               // the plugin's own start has succeeded
   bool clean = true;                                  // nothing of it was left behind
 
@@ -193,7 +206,8 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
   client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
   make_surfaces();
-  api.connect({calls, &outgoing, client.get(), transport});
+  publishing = std::make_unique<EventPublishing>(artifact->manifests(), host.contracts, *transport);
+  api.connect({calls, &outgoing, client.get(), transport, publishing.get()});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
 }
@@ -282,6 +296,9 @@ void Generation::State::make_surfaces() {
   auto rpcs = std::make_unique<RpcSurfaces>(context);
   calls = &rpcs->calls();
   surfaces.push_back(std::move(rpcs));
+  auto listeners = std::make_unique<EventSurfaces>(context, bindings);
+  events = listeners.get();
+  surfaces.push_back(std::move(listeners));
 }
 
 Result<void> Generation::State::open_surfaces() {
@@ -362,6 +379,7 @@ void Generation::State::report(const Error &problem) {
 }
 
 void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
+  if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
   if (state == ConnectionState::connected)
     host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
   else if (state == ConnectionState::disconnected)
@@ -370,8 +388,9 @@ void Generation::State::report(std::string_view connection, ConnectionState stat
 }
 
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-                       LoadedCode code)
-    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(code))) {}
+                       std::string bindings, LoadedCode code)
+    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(bindings),
+                                     std::move(code))) {}
 
 Generation::~Generation() = default;
 
@@ -418,6 +437,9 @@ const Artifact &Generation::artifact() const {
 }
 const PluginConfig &Generation::config() const {
   return state_->config;
+}
+const std::string &Generation::bindings() const {
+  return state_->bindings;
 }
 const SessionKey &Generation::key() const {
   return state_->key;

@@ -39,8 +39,9 @@ struct HostParts {
 class Generation {
 public:
   // `code`: of this artifact, whose instance has ended (idle_code of an earlier generation); empty: a copy is loaded.
+  // `bindings`: `resources` of the policy's answer, JSON, or "".
   Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-             LoadedCode code = {});
+             std::string bindings, LoadedCode code = {});
   // Call stop() first.
   ~Generation();
   Generation(const Generation &) = delete;
@@ -65,6 +66,7 @@ public:
   const Artifact &artifact() const;
   const PluginConfig &config() const;
   const SessionKey &key() const;
+  const std::string &bindings() const;
   Calls::Counts counts() const; // [thread-safe] once start has returned
 
 private:

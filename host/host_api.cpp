@@ -2,6 +2,7 @@
 
 #include "abi_values.h"
 #include "contracts/json.h"
+#include "events_api.h"
 #include "privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
@@ -49,6 +50,7 @@ struct HostApi::Functions {
                                                      &Functions::request};
     static constexpr trellis_connections_v1 kConnections = privileged_connection_functions(&Functions::connection);
     if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
+    if (view(id) == TRELLIS_EXT_EVENTS) return &kEventsExtension;
     return view(id) == TRELLIS_EXT_CONNECTIONS && api(self).connections_ ? &kConnections : nullptr;
   }
 
@@ -201,6 +203,11 @@ HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, st
   table_.call_state = &Functions::call_state;
   table_.call_rpc = &Functions::call_rpc;
   table_.call_rpc_async = &Functions::call_rpc_async;
+}
+
+EventPublishing *HostApi::events_of(void *self) {
+  const auto *found = Functions::parts(self);
+  return found ? found->events : nullptr;
 }
 
 void HostApi::connect(Parts parts) {

@@ -19,6 +19,7 @@ class Transport;
 
 namespace trellis::host {
 
+class EventPublishing;
 class PrivilegedConnections;
 
 class HostApi {
@@ -38,8 +39,12 @@ public:
     Outgoing *outgoing = nullptr;
     RpcClient *client = nullptr;
     Transport *transport = nullptr;
+    EventPublishing *events = nullptr;
   };
   void connect(Parts parts);
+
+  // For an extension, whose functions get the same `self`: nullptr before connect.
+  static EventPublishing *events_of(void *self);
 
 private:
   struct Functions; // the C functions

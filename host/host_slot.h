@@ -25,6 +25,7 @@ struct Host::Slot {
   std::string detail;
   std::optional<Vetted> vetted; // the file as last inspected
   std::optional<SessionKey> key;
+  std::string bindings; // `resources` of the policy's last yes, JSON
   std::shared_ptr<Generation> running;
   std::size_t loaded = 0; // copies of its code in this process
   // The copy of that file whose instance has ended: the next instance of the same file is made in it. Loading the same

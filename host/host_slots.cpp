@@ -131,7 +131,8 @@ void Host::activate(Slot &slot) {
   }
   const bool retried = slot.retry_pause.count() > 0; // an attempt like the last one is no news
   if (!slot.running && !retried) enter(slot, Phase::starting);
-  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), code);
+  auto fresh =
+      std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), slot.bindings, code);
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
   run_on(

@@ -15,6 +15,7 @@
 
 #include "trellis/call.h"
 #include "trellis/codec.h"
+#include "trellis/event.h"
 #include "trellis/plugin.h"
 #include "trellis/reply.h"
 #include <deque>
@@ -67,6 +68,26 @@ public:
     });
   }
 
+  // Listens to an event of this contract, or one that it uses to subscribe. `E`: a generated descriptor, or a struct
+  // with kContract, kName and Payload; `handler`: void(const E::Payload &, Event &). `group`: of the contract's
+  // eventConsumers. Without one the listener is live, and `subject_data`, a JSON object, may fix tokens of the subject.
+  template <class E, class Handler>
+  void on_event(std::string group, Handler handler) {
+    on_event({E::kContract, E::kName}, std::move(group), typed_listener<E>(std::move(handler)));
+  }
+  template <class E, class Handler>
+  void on_live_event(Handler handler, std::string subject_data = {}) {
+    on_live_event({E::kContract, E::kName}, typed_listener<E>(std::move(handler)), std::move(subject_data));
+  }
+  // The same without types: event.payload() is the JSON.
+  void on_event(const EventName &event, std::string group, EventListeners::Handler handler) {
+    listeners_.add(event, std::move(group), {}, std::move(handler));
+  }
+  void on_live_event(const EventName &event, EventListeners::Handler handler, std::string subject_data = {}) {
+    listeners_.add(event, {}, std::move(subject_data), std::move(handler));
+  }
+  EventListeners &event_listeners() { return listeners_; }
+
   void on_start(std::function<void()> start) { start_ = std::move(start); }
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
 
@@ -97,8 +118,10 @@ public:
       entry.contract_id = str(contract_id_);
       entry.name = str(names_[i]);
       entry.rpc = &Service::dispatch;
-      pointers_.push_back(&entry);
     }
+    listeners_.add_entries<Service>(entries_);
+    for (const auto &entry : entries_)
+      pointers_.push_back(&entry);
     table_ = {sizeof(trellis_plugin),
               static_cast<std::uint32_t>(pointers_.size()),
               this,
@@ -124,6 +147,13 @@ private:
   struct InputOfMember<Out (Handler::*)(In, Second)> : std::type_identity<std::remove_cvref_t<In>> {};
   template <class T>
   using InputOf = typename InputOfMember<T>::type;
+
+  template <class E, class Handler>
+  static EventListeners::Handler typed_listener(Handler handler) {
+    return [handler = std::move(handler)](Event &event) mutable {
+      handler(from_json<typename E::Payload>(event.payload()), event);
+    };
+  }
 
   static trellis_sink collect(std::string &into) {
     return {&into, [](void *text, trellis_str piece) { *static_cast<std::string *>(text) += view(piece); }};
@@ -177,6 +207,7 @@ private:
   std::string contract_id_;
   std::deque<std::string> names_;
   std::deque<std::function<void(const trellis_request &)>> handlers_;
+  EventListeners listeners_;
   std::deque<trellis_handler> entries_;
   std::vector<const trellis_handler *> pointers_;
   std::function<void()> start_;
