@@ -38,7 +38,7 @@ Result<Headers> read_headers(const trellis_header *headers, std::size_t count) {
   Headers out;
   for (std::size_t i = 0; i < count; ++i) {
     const auto name = view(headers[i].name), value = view(headers[i].value);
-    if (name.empty() || name.find_first_of(":\r\n ") != std::string_view::npos ||
+    if (name.empty() || !is_text(headers[i].value) || name.find_first_of(":\r\n ") != std::string_view::npos ||
         value.find_first_of("\r\n") != std::string_view::npos)
       return fail("headers", {}, "header " + std::to_string(i) + " is malformed", "a name, and a value of one line");
     out.push_back({std::string(name), std::string(value)});

@@ -176,9 +176,11 @@ Result<void> Generation::State::create() {
     code = std::move(*loaded);
   }
   ErrorText words;
-  const auto status = code.entry->create(api.table(), &plugin, words.sink());
-  if (status != TRELLIS_OK || !plugin)
+  const trellis_plugin *made = nullptr; // a create that fails has made nothing, whatever it left here
+  const auto status = code.entry->create(api.table(), &made, words.sink());
+  if (status != TRELLIS_OK || !made)
     return fail("create_failed", config.name, words.text("create failed with status " + std::to_string(status)));
+  plugin = made;
   if (!TRELLIS_HAS(trellis_plugin, plugin, handlers))
     return fail("create_failed", config.name, "the plugin struct is smaller than its first version",
                 "a trellis_plugin");
