@@ -1,7 +1,9 @@
 #include "runtime/metrics_directory.h"
+#include "runtime/metrics_record.h"
 #include "runtime/metrics_rpc.h"
 #include "runtime/rpc_fixture.h"
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <thread>
 
 using namespace trellis;
@@ -217,4 +219,39 @@ TEST_CASE("a replaced plugin's counters go on, and a removed one's are gone") {
   CHECK(value_of(all.families(), "things", {{"plugin", "a"}}) == 2);
   all.forget("a");
   CHECK(all.families().empty());
+}
+
+TEST_CASE("a plugin's measurement is kept with the attributes that are words, and without those that are ids") {
+  MetricSet set(10);
+  const MetricInfo reserved{MetricKind::counter, "inventory.reservations", "{item}", "Reserved items."};
+  const std::vector<MetricAttribute> attributes = {{"shelf", "apple"}, {"order", "01JZ0000000000000000000000"}};
+  REQUIRE(record_metric(set, reserved, 2, attributes));
+  REQUIRE(record_metric(set, reserved, 0.5, attributes));
+  CHECK(value_of(set.families(), "inventory.reservations", {{"shelf", "apple"}}) == 2.5);
+  CHECK(value_of(set.families(), "inventory.reservations", {{"order", "01JZ0000000000000000000000"}}) == -1);
+  REQUIRE(record_metric(set, {MetricKind::gauge, "inventory.level", "", ""}, 7, {}));
+  REQUIRE(record_metric(set, {MetricKind::gauge, "inventory.level", "", ""}, -3, {}));
+  CHECK(value_of(set.families(), "inventory.level", {}) == -3);
+}
+
+TEST_CASE("a measurement that is malformed, or has a name that others use, is refused") {
+  MetricSet set(10);
+  const auto refuses = [&](MetricKind kind, std::string_view name, double value = 1,
+                           const std::vector<MetricAttribute> &attributes = {}) {
+    const auto done = record_metric(set, {kind, name, "", ""}, value, attributes);
+    return !done && done.error().code == "metric_invalid";
+  };
+  const std::string long_name(kMaxMetricText + 1, 'a');
+  for (const std::string_view name : {"", "1st", "with space", "caf\xC3\xA9", "trellis.errors", "trellis_x",
+                                      "process.x", "node_load1", "go.x", std::string_view(long_name)})
+    CHECK(refuses(MetricKind::counter, name));
+  CHECK(refuses(MetricKind::counter, "x", -1));
+  CHECK(refuses(MetricKind::gauge, "x", std::nan("")));
+  CHECK(refuses(MetricKind::gauge, "x", INFINITY));
+  CHECK(refuses(MetricKind::gauge, "x", 1, {{"plugin", "other"}}));
+  CHECK(refuses(MetricKind::gauge, "x", 1, {{"le", "1"}}));
+  CHECK(refuses(MetricKind::gauge, "x", 1, {{"a.b", "1"}, {"a_b", "2"}}));
+  CHECK(refuses(MetricKind::gauge, "x", 1, {{"a b", "1"}}));
+  CHECK(set.series() == 0);
+  CHECK(record_metric(set, {MetricKind::gauge, "nodes", "", ""}, 1, {}));
 }
