@@ -243,7 +243,7 @@ TEST_CASE("a measurement that is malformed, or has a name that others use, is re
   };
   const std::string long_name(kMaxMetricText + 1, 'a');
   for (const std::string_view name : {"", "1st", "with space", "caf\xC3\xA9", "trellis.errors", "trellis_x",
-                                      "process.x", "node_load1", "go.x", std::string_view(long_name)})
+                                      "process.x", "node_load1", "go.x", long_name.c_str()})
     CHECK(refuses(MetricKind::counter, name));
   CHECK(refuses(MetricKind::counter, "x", -1));
   CHECK(refuses(MetricKind::gauge, "x", std::nan("")));
