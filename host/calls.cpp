@@ -141,8 +141,11 @@ void Calls::State::report(CallEvent::Kind kind, const RpcRoute &route, std::stri
 }
 
 void Calls::State::send(const Call &call, const RpcReply &reply) const {
-  if (!send_reply(call.route->method, *call.message, reply, call.trace_id))
-    report(CallEvent::Kind::send_failed, *call.route, "the reply could not be sent");
+  auto *const metrics = call.route->metrics.get();
+  if (metrics) metrics->count(reply, Clock::now() - (call.deadline - limits.deadline));
+  const auto sent = send_reply(call.route->method, *call.message, reply, call.trace_id);
+  if (metrics && sent.replaced) metrics->count_unsent();
+  if (!sent) report(CallEvent::Kind::send_failed, *call.route, "the reply could not be sent");
 }
 
 // The call counts as unanswered until its reply is on its way: who waits for idleness closes the connection next.
@@ -228,7 +231,8 @@ void Calls::State::run_one(trellis_call handle, Call &call) {
                   str(request.traceparent),
                   str(request.tracestate),
                   unix_ms(call.deadline)};
-  call.route->handler(plugin_self, &call.request); // answers now, later, or never; `call` may be gone after this
+  void *const self = call.route->self ? call.route->self : plugin_self;
+  call.route->handler(self, &call.request); // answers now, later, or never; `call` may be gone after this
 }
 
 // So that the list holds about as many entries as there are calls, not all calls of the last ten seconds.

@@ -76,6 +76,9 @@ const std::vector<Key<Config>> &host_keys() {
       duration_key<Config>("start_retry_max_ms", &Config::start_retry_max, 100, kHour,
                            "longest pause before a control plane whose start failed is started again; the first one "
                            "is 1 s, and each is twice the one before"),
+      duration_key<Config>("health_interval_ms", &Config::health_interval, 100, kHour,
+                           "time between two heartbeats of a plugin; a health check that takes longer, or 5 s, has "
+                           "failed"),
   };
   return keys;
 }

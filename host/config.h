@@ -56,6 +56,7 @@ struct Config {
   std::chrono::milliseconds drain{10000}; // for answering what is in flight when a plugin stops
   std::chrono::milliseconds connect_retry_max{5000};
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
+  std::chrono::milliseconds health_interval{30'000}; // between heartbeats of a plugin
   std::vector<std::string> nats_servers;             // [nats]
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys

@@ -13,6 +13,8 @@
 //                     public session keys of the services, for provisioning them at a remote control plane.
 //   {"op":"reload"}   {"ok":true, "settled":true}   as SIGHUP; answered when every plugin has come to rest, or after
 //                     60 s with "settled":false.
+//   {"op":"metrics"}  {"ok":true, "metrics":[...]}   all that is counted, as runtime/metrics_text.h has it; with
+//                     "format":"prometheus" instead {"ok":true, "text":"..."}.
 //   all of them       {"ok":false, "code":"config_syntax", "reason":"..."}   why it was refused; after a refused reload
 //                     everything is as it was. Other codes: "invalid_request", "unavailable" (the host is stopping).
 //
@@ -37,6 +39,7 @@ inline constexpr std::size_t kMaxControlAnswer = std::size_t{16} << 20;
 struct ControlActions {
   std::function<void(std::function<void(const HostStatus &)>)> status;
   std::function<void(Host::ReloadDone)> reload;
+  std::function<void(std::function<void(const std::vector<MetricFamily> &)>)> metrics;
   std::chrono::milliseconds reload_limit{60'000};
 };
 ControlActions control_actions(Host &host);

@@ -3,8 +3,10 @@
 #include "contracts/json_write.h"
 #include "event_publishing.h"
 #include "event_surfaces.h"
+#include "health_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
+#include "plugin_gauges.h"
 #include "privileged_connections.h"
 #include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
@@ -116,8 +118,9 @@ struct Generation::State {
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         bindings(std::move(bound)), outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
+        gauges(host.metrics.plugin(config.name)), calls_made(gauges.metrics().runtime(), gauges.metrics().errors()),
         api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
-            privileged.get()),
+            gauges.metrics(), privileged.get()),
         code(std::move(idle)) {}
 
   const HostParts host;
@@ -129,6 +132,8 @@ struct Generation::State {
   Repeated repeated;
   Outgoing outgoing;
   const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
+  PluginGauges gauges;
+  RpcClientMetrics calls_made;
   HostApi api;
   LoadedCode code;
   const trellis_plugin *plugin = nullptr;
@@ -184,7 +189,8 @@ Result<void> Generation::State::create() {
   if (!TRELLIS_HAS(trellis_plugin, plugin, handlers))
     return fail("create_failed", config.name, "the plugin struct is smaller than its first version",
                 "a trellis_plugin");
-  const auto problems = table_disagreements(*plugin, artifact->manifests(), config.role);
+  const auto problems =
+      table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, *code.entry));
   if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
   return check_extensions();
 }
@@ -206,7 +212,9 @@ Result<void> Generation::State::check_extensions() {
 
 Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
-  client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
+  client = std::make_unique<RpcClient>(
+      *transport, key, [this] { return host.policy.now(); },
+      [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
   publishing = std::make_unique<EventPublishing>(artifact->manifests(), host.contracts, *transport);
   api.connect({calls, &outgoing, client.get(), transport, publishing.get()});
@@ -294,13 +302,16 @@ void Generation::State::make_surfaces() {
                                is_control_plane() ? host.control_plane.validator()
                                                   : host.policy.validator_for(*transport, key),
                                service_identity(),
+                               gauges.metrics(),
                                [this](const CallEvent &event) { report(event); }};
   auto rpcs = std::make_unique<RpcSurfaces>(context);
   calls = &rpcs->calls();
+  auto health = std::make_unique<HealthSurfaces>(context, *rpcs, *code.entry);
   surfaces.push_back(std::move(rpcs));
   auto listeners = std::make_unique<EventSurfaces>(context, bindings);
   events = listeners.get();
   surfaces.push_back(std::move(listeners));
+  surfaces.push_back(std::move(health));
 }
 
 Result<void> Generation::State::open_surfaces() {
@@ -382,6 +393,7 @@ void Generation::State::report(const Error &problem) {
 
 void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
   if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
+  if (privileged) gauges.connection(connection, state == ConnectionState::connected);
   if (state == ConnectionState::connected)
     host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
   else if (state == ConnectionState::disconnected)
@@ -415,6 +427,8 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.plugin) state.run_stop(deadline);
   state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
+  state.gauges.clear(state.transport);
+  if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();
   return state.clean;
 }
@@ -425,6 +439,14 @@ bool Generation::left_behind() const {
 
 LoadedCode Generation::idle_code() const {
   return state_->clean && !state_->plugin ? state_->code : LoadedCode{};
+}
+
+void Generation::sample_metrics() {
+  auto &state = *state_;
+  if (!state.calls) return;
+  state.gauges.sample(state.calls->counts(), *state.transport);
+  // Not told by its changes: those of a predecessor that closes come after the successor's.
+  if (state.own_transport) state.gauges.connection("own", state.own_transport->state() == ConnectionState::connected);
 }
 
 void Generation::rotate() {

@@ -15,6 +15,7 @@
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
+#include "runtime/metrics_directory.h"
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -32,6 +33,7 @@ struct HostParts {
   const ContractDirectory &contracts;
   const Config &config;
   PluginPolicy &control_plane; // what a generation with that role attaches itself to
+  MetricsDirectory &metrics;
   // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
   std::function<void(const std::string &plugin)> on_denied;
 };
@@ -68,6 +70,8 @@ public:
   const SessionKey &key() const;
   const std::string &bindings() const;
   Calls::Counts counts() const; // [thread-safe] once start has returned
+  // [thread-safe] once start has returned. Brings the plugin's metrics up to date.
+  void sample_metrics();
 
 private:
   struct State;
@@ -79,8 +83,8 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest);
 
 // The handler table against the contracts: one text for each surface that is missing, undeclared or double. Pure.
 // The control plane may leave functions out (it says so in its log), and of its contracts those that have no handler at
-// all are served by others.
+// all are served by others. `answered`: rpcs that the host answers when the table leaves them out.
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role);
+                                             PluginRole role, const std::vector<std::string> &answered = {});
 
 } // namespace trellis::host

@@ -74,8 +74,8 @@ bool has_function(const trellis_handler &handler) {
 // One check of a table, with what it has seen so far.
 class TableCheck {
 public:
-  TableCheck(const std::vector<Manifest> &manifests, PluginRole role)
-      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane) {}
+  TableCheck(const std::vector<Manifest> &manifests, PluginRole role, const std::vector<std::string> &answered)
+      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane), answered_(answered) {}
 
   std::vector<std::string> run(const trellis_plugin &plugin) {
     if (plugin.handler_count > kMaxHandlers || (plugin.handler_count > 0 && !plugin.handlers)) {
@@ -139,7 +139,8 @@ private:
     const auto &model = manifest.model();
     if (model.rpc)
       for (const auto &[name, surface] : *model.rpc)
-        find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
+        if (std::ranges::find(answered_, name) == answered_.end())
+          find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
     if (model.feeds && !is_control_plane_)
       for (const auto &[name, surface] : *model.feeds)
         find_missing(names, TRELLIS_SURFACE_FEED, manifest, name);
@@ -154,6 +155,7 @@ private:
 
   const std::vector<Manifest> &manifests_;
   const bool is_control_plane_;
+  const std::vector<std::string> &answered_; // by the host
   std::vector<std::string> problems_;
   std::map<std::string, Names, std::less<>> served_; // by contract id
 };
@@ -173,8 +175,8 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
 }
 
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role) {
-  return TableCheck(manifests, role).run(plugin);
+                                             PluginRole role, const std::vector<std::string> &answered) {
+  return TableCheck(manifests, role, answered).run(plugin);
 }
 
 std::vector<std::string> unserved_handlers(const trellis_plugin &plugin) {

@@ -3,6 +3,7 @@
 
 #include "host_slot.h"
 #include "open_policy.h"
+#include "plugin_gauges.h"
 #include "policy/session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
@@ -48,13 +49,13 @@ Host::Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLo
            std::unique_ptr<Policy> outside)
     : config_(std::move(config)), log_(log), lock_(std::move(lock)), loop_(std::move(loop)),
       control_plane_([] { return unix_ms_now() / 1000; }), outside_(std::move(outside)),
-      policy_(outside_ ? *outside_ : control_plane_) {}
+      policy_(outside_ ? *outside_ : control_plane_), metrics_(config_.name) {}
 
 Host::~Host() = default;
 
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied};
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied};
 }
 
 void Host::post(std::function<void()> message) {
@@ -71,6 +72,10 @@ void Host::request_reload(ReloadDone done) {
 
 void Host::request_status(std::function<void(const HostStatus &)> done) {
   post([this, done = std::move(done)] { done(status()); });
+}
+
+void Host::request_metrics(std::function<void(const std::vector<MetricFamily> &)> done) {
+  post([this, done = std::move(done)] { done(sample_metrics()); });
 }
 
 void Host::request_stop() {
@@ -227,6 +232,15 @@ HostStatus Host::status() const {
     out.plugins.push_back(std::move(plugin));
   }
   return out;
+}
+
+std::vector<MetricFamily> Host::sample_metrics() {
+  sample_process(metrics_.process());
+  for (const auto &[name, slot] : slots_) {
+    if (slot->running) slot->running->sample_metrics();
+    sample_plugin(*metrics_.plugin(name), slot->running != nullptr, slot->loaded);
+  }
+  return metrics_.families();
 }
 
 void Host::stop_all() {

@@ -74,6 +74,8 @@ public:
   void request_stop();
   // [thread-safe] What the plugins are and do now. `done` runs once, on the control thread; not at all after run().
   void request_status(std::function<void(const HostStatus &)> done);
+  // [thread-safe] All that is counted. As request_status.
+  void request_metrics(std::function<void(const std::vector<MetricFamily> &)> done);
 
 private:
   struct Slot;
@@ -91,6 +93,7 @@ private:
   Result<Config> read_again();
   Result<void> check_unmoved(const Config &fresh) const;
   HostStatus status() const;
+  std::vector<MetricFamily> sample_metrics();
   void apply(std::vector<PluginConfig> wanted);
   void retire(const std::string &name);
   void inspect_all();
@@ -135,6 +138,7 @@ private:
   std::unique_ptr<Policy> outside_;
   Policy &policy_; // one of these two
   ContractDirectory contracts_;
+  MetricsDirectory metrics_;
 
   // Of the control thread alone.
   std::map<std::string, std::unique_ptr<Slot>> slots_;

@@ -3,6 +3,7 @@
 #include "abi_values.h"
 #include "contracts/json.h"
 #include "events_api.h"
+#include "metrics_api.h"
 #include "privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
@@ -49,13 +50,20 @@ struct HostApi::Functions {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &Functions::publish,
                                                      &Functions::request};
     static constexpr trellis_connections_v1 kConnections = privileged_connection_functions(&Functions::connection);
+    static constexpr trellis_metrics_v1 kMetrics{sizeof(trellis_metrics_v1), 0, &Functions::record};
     if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
     if (view(id) == TRELLIS_EXT_EVENTS) return &kEventsExtension;
+    if (view(id) == TRELLIS_EXT_METRICS) return &kMetrics;
     return view(id) == TRELLIS_EXT_CONNECTIONS && api(self).connections_ ? &kConnections : nullptr;
   }
 
   static trellis_connection *connection(void *self, trellis_str name) noexcept {
     return api(self).connections_->find(view(name));
+  }
+
+  static trellis_status record(void *self, const trellis_metric *metric, double value, const trellis_header *attributes,
+                               std::size_t attribute_count) noexcept {
+    return record_plugin_metric(api(self).metrics_, metric, value, attributes, attribute_count);
   }
 
   static void log(void *self, std::int32_t level, trellis_str message, trellis_str fields) noexcept {
@@ -187,9 +195,9 @@ struct HostApi::Functions {
 };
 
 HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-                 PrivilegedConnections *connections)
+                 PluginMetrics &metrics, PrivilegedConnections *connections)
     : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
-      identity_json_(std::move(identity_json)), connections_(connections) {
+      identity_json_(std::move(identity_json)), metrics_(metrics), connections_(connections) {
   table_.size = sizeof(trellis_host);
   table_.abi_minor = TRELLIS_ABI_MINOR;
   table_.self = this;

@@ -13,6 +13,7 @@
 #include <trellis/plugin.h>
 
 namespace trellis {
+class PluginMetrics;
 class RpcClient;
 class Transport;
 } // namespace trellis
@@ -27,7 +28,7 @@ public:
   // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields; `connections`: for the
   // control plane alone, otherwise nullptr.
   HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-          PrivilegedConnections *connections);
+          PluginMetrics &metrics, PrivilegedConnections *connections);
   HostApi(const HostApi &) = delete;
   HostApi &operator=(const HostApi &) = delete;
 
@@ -50,6 +51,7 @@ private:
   struct Functions; // the C functions
   const Log &log_;
   const std::string plugin_, config_json_, identity_json_;
+  PluginMetrics &metrics_;
   PrivilegedConnections *const connections_;
   trellis_host table_{};
   Parts parts_;

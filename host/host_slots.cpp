@@ -217,6 +217,7 @@ void Host::retire(const std::string &name) {
   }
   if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
   if (!stopping_) log_.info("plugin removed", {{"plugin", name}});
+  metrics_.forget(name);
   slots_.erase(name);
 }
 

@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "config.h"
 #include "contracts/manifest.h"
+#include "runtime/metrics_directory.h"
 #include "runtime/rpc_service.h"
 #include "runtime/validator.h"
 #include <chrono>
@@ -38,6 +39,7 @@ struct SurfaceContext {
   Workers &workers;
   std::shared_ptr<Validator> validator;
   ServiceIdentity service;
+  PluginMetrics &metrics;
   std::function<void(const CallEvent &)> report; // [thread-safe] a log line, not repeated in a flood
 };
 

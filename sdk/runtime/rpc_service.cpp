@@ -46,10 +46,15 @@ std::optional<std::int64_t> read_iat(std::string_view header) {
 }
 
 // Steps 1 and 2. The payload was bounded by the server's max_payload.
-Step<std::string> read_input(const RpcMethod &method, std::string_view payload) {
+tl::expected<std::string, RpcReply> read_input(const RpcMethod &method, std::string_view payload,
+                                               std::string_view trace_id) {
   const auto input = parse_json(payload, {.max_bytes = payload.size()});
-  if (!input) return tl::make_unexpected(unexpected_error("the request's payload is no JSON: " + input.error().text()));
-  if (!method.input.valid(*input)) return tl::make_unexpected(validation_error(method.input.check(*input)));
+  if (!input)
+    return tl::make_unexpected(envelope_reply(
+        unexpected_error("the request's payload is no JSON: " + input.error().text()), trace_id, ReplyCause::parse));
+  if (!method.input.valid(*input))
+    return tl::make_unexpected(
+        envelope_reply(validation_error(method.input.check(*input)), trace_id, ReplyCause::input_validation));
   return unambiguous_json(payload, *input);
 }
 
@@ -83,10 +88,12 @@ bool is_inside_inbox(std::string_view reply, std::string_view prefix) {
 }
 
 // Step 8.
-Step<std::shared_ptr<const CallerSession>> authorise(const RpcMethod &method, const Message &message,
-                                                     const Proven &proven, Validator &validator) {
-  ValidationRequest request{proven.session_key, proven.proof,      message.subject(),   proven.payload_hash,
-                            proven.iat,         proven.request_id, method.capabilities, true};
+Step<std::shared_ptr<const CallerSession>> authorise(const AdmittedRequest &admitted, const RpcMethod &method,
+                                                     const Message &message, const Proven &proven,
+                                                     Validator &validator) {
+  ValidationRequest request{proven.session_key,   proven.proof,       message.subject(),   proven.payload_hash,
+                            proven.iat,           proven.request_id,  method.capabilities, true,
+                            admitted.traceparent, admitted.tracestate};
   auto validation = validator.validate(request);
   if (!validation) return tl::make_unexpected(std::move(validation.error()));
   auto &caller = validation->caller;
@@ -128,7 +135,7 @@ Step<void> admit_caller(AdmittedRequest &request, const RpcMethod &method, const
   }
   const auto proven = check_proof(message);
   if (!proven) return tl::make_unexpected(proven.error());
-  auto caller = authorise(method, message, *proven, validator);
+  auto caller = authorise(request, method, message, *proven, validator);
   if (!caller) return tl::make_unexpected(std::move(caller.error()));
   request.caller = std::move(*caller);
   request.session_key = proven->session_key;
@@ -141,11 +148,11 @@ Step<void> admit_caller(AdmittedRequest &request, const RpcMethod &method, const
 std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Message &message, Validator &validator) {
   AdmittedRequest request;
   take_trace(request, message);
-  auto input = read_input(method, message.payload());
-  if (!input) return envelope_reply(std::move(input.error()), request.trace_id);
+  auto input = read_input(method, message.payload(), request.trace_id);
+  if (!input) return std::move(input.error());
   request.input = std::move(*input);
   if (auto admitted = admit_caller(request, method, message, validator); !admitted)
-    return envelope_reply(std::move(admitted.error()), request.trace_id);
+    return envelope_reply(std::move(admitted.error()), request.trace_id, ReplyCause::auth);
   return request;
 }
 

@@ -5,6 +5,7 @@
 #include "trellis/event_publisher.h"
 #include "trellis/plugin.h"
 #include "trellis/rpc_caller.h"
+#include "trellis/trace.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -164,6 +165,14 @@ public:
   std::string_view session_key() const { return view(request_.session_key); }
   std::string_view request_id() const { return view(request_.request_id); }
   std::int64_t deadline_unix_ms() const { return request_.deadline_unix_ms; }
+  // Empty when the caller sent none. For work that goes on after the answer: service().within(call.trace()).
+  Trace trace() const { return Trace(view(request_.traceparent), view(request_.tracestate)); }
+
+  // One log line, with the request's id and its trace's beside `fields` (a JSON object, or nothing).
+  void log(std::int32_t level, std::string_view message, std::string_view fields = {}) const {
+    const auto all = correlated_fields(fields, request_id(), Trace::trace_id_of(view(request_.traceparent)));
+    host()->log(host()->self, level, str(message), str(all));
+  }
 
   // Calls an rpc that the contract uses. Throws CallFailed.
   template <class Out, class In>

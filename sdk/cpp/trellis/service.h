@@ -16,6 +16,8 @@
 #include "trellis/call.h"
 #include "trellis/codec.h"
 #include "trellis/event.h"
+#include "trellis/health.h"
+#include "trellis/metrics.h"
 #include "trellis/plugin.h"
 #include "trellis/reply.h"
 #include <deque>
@@ -87,6 +89,25 @@ public:
     listeners_.add(event, {}, std::move(subject_data), std::move(handler));
   }
   EventListeners &event_listeners() { return listeners_; }
+  // A check of the plugin's health: void(), or CheckNote(); it has failed when it throws.
+  template <class Check>
+  void check(std::string name, Check check) {
+    health_.add(std::move(name), std::move(check));
+  }
+  // What heartbeats carry as service.info: a JSON object.
+  void health_info(std::function<std::string()> info) { health_.set_info(std::move(info)); }
+  HealthTable &health_table() { return health_; }
+
+  // A number of the plugin's own; `Kind` is metric::Counter, metric::Gauge or metric::Histogram.
+  template <class Kind>
+  Kind metric(std::string name, std::string unit = {}, std::string description = {}) const {
+    return Kind(host(), Kind::kKind, std::move(name), std::move(unit), std::move(description));
+  }
+
+  // Makes calls in that trace, which must outlive what this returns.
+  HostCaller within(const Trace &trace) const {
+    return HostCaller(host(), str(trace.traceparent()), str(trace.tracestate()));
+  }
 
   void on_start(std::function<void()> start) { start_ = std::move(start); }
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
@@ -129,7 +150,8 @@ public:
               &Service::start,
               &Service::stop,
               &Service::destroy,
-              nullptr};
+              &Service::get_extension};
+    health_.build<Service>();
     return &table_;
   }
 
@@ -189,6 +211,10 @@ private:
     });
   }
 
+  static const void *get_extension(void *self, trellis_str id) noexcept {
+    return view(id) == TRELLIS_EXT_HEALTH ? static_cast<Service *>(self)->health_.table() : nullptr;
+  }
+
   static void destroy(void *self) noexcept { std::unique_ptr<Service>(static_cast<Service *>(self)).reset(); }
 
   template <class Body>
@@ -210,6 +236,7 @@ private:
   EventListeners listeners_;
   std::deque<trellis_handler> entries_;
   std::vector<const trellis_handler *> pointers_;
+  HealthTable health_;
   std::function<void()> start_;
   std::function<void(std::int64_t)> stop_;
   trellis_plugin table_{};
