@@ -36,7 +36,7 @@ struct RpcRoute {
 // What happened, for the log and the metrics; `plugin` is added by the receiver, which is called from any thread and
 // must not block.
 struct CallEvent {
-  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released } kind;
+  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released, too_many_streams } kind;
   std::string surface;
   std::string detail;
 };

@@ -1,8 +1,10 @@
 #include "generation.h"
 
 #include "contracts/json_write.h"
+#include "feed_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
+#include "plugin_connection.h"
 #include "privileged_connections.h"
 #include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
@@ -51,6 +53,7 @@ std::string_view event_text(CallEvent::Kind kind) {
   case CallEvent::Kind::bad_error: return "the handler's error is malformed";
   case CallEvent::Kind::send_failed: return "reply not sent";
   case CallEvent::Kind::released: return "the handler gave the request up";
+  case CallEvent::Kind::too_many_streams: return "subscriber refused: too many open streams";
   }
   return "call event";
 }
@@ -128,6 +131,7 @@ struct Generation::State {
   std::unique_ptr<Workers> workers;
   std::vector<std::unique_ptr<SurfaceKind>> surfaces; // the rpcs first
   Calls *calls = nullptr;                             // of the rpcs
+  FeedStreams *feeds = nullptr;                       // when it has feeds
   bool started = false;                               // the plugin's own start has succeeded
   bool clean = true;                                  // nothing of it was left behind
 
@@ -152,8 +156,6 @@ struct Generation::State {
   void destroy();
 
   void report(const CallEvent &event);
-  void report(const Error &problem);
-  void report(std::string_view connection, ConnectionState state, const std::string &detail);
 };
 
 Result<void> Generation::State::create() {
@@ -193,7 +195,7 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
   client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
   make_surfaces();
-  api.connect({calls, &outgoing, client.get(), transport});
+  api.connect({calls, &outgoing, client.get(), transport, feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
 }
@@ -210,35 +212,18 @@ Result<void> Generation::State::open_connections() {
   options.inbox_prefix = key.inbox_prefix();
   options.backoff_max = host.config.connect_retry_max;
   options.on_state = [this](std::string_view name, ConnectionState state, const std::string &detail) {
-    report(name, state, detail);
+    log_connection_state(host, config, name, state, detail);
   };
-  options.on_problem = [this](std::string_view, const Error &problem) { report(problem); };
+  options.on_problem = [this](std::string_view, const Error &problem) {
+    log_connection_problem(host, config, problem);
+  };
   if (auto opened = privileged->open(host.loop, std::move(options)); !opened) return opened;
   transport = &privileged->trellis();
   return {};
 }
 
 void Generation::State::open_own_connection() {
-  NatsOptions options;
-  options.servers = host.config.nats_servers;
-  options.name = host.config.name + "/" + config.name;
-  options.inbox_prefix = key.inbox_prefix();
-  options.backoff_max = host.config.connect_retry_max;
-  options.credentials = [this] {
-    auto credentials = host.policy.credentials(key, manifest().digest(), "rpc");
-    if (credentials)
-      host.log.write(LogLevel::debug, "credentials issued",
-                     {{"plugin", config.name}, {"expires", credentials->expires_at.value_or(0)}});
-    return credentials;
-  };
-  options.on_state = [this](ConnectionState state, const std::string &detail) { report({}, state, detail); };
-  options.on_problem = [this](const Error &problem) {
-    report(problem);
-    const bool refused = problem.code == connect_error::kDenied;
-    if (refused) host.policy.connection_denied(key, manifest().digest());
-    if (refused || problem.code == "policy_denied") host.on_denied(config.name);
-  };
-  own_transport = NatsTransport::open(host.loop, std::move(options));
+  own_transport = NatsTransport::open(host.loop, plugin_connection(host, config, manifest(), key, "rpc"));
   transport = own_transport.get();
 }
 
@@ -282,6 +267,10 @@ void Generation::State::make_surfaces() {
   auto rpcs = std::make_unique<RpcSurfaces>(context);
   calls = &rpcs->calls();
   surfaces.push_back(std::move(rpcs));
+  if (is_control_plane() || !has_feeds(manifest())) return;
+  auto served = std::make_unique<FeedSurfaces>(context);
+  feeds = &served->streams();
+  surfaces.push_back(std::move(served));
 }
 
 Result<void> Generation::State::open_surfaces() {
@@ -354,21 +343,6 @@ void Generation::State::report(const CallEvent &event) {
                   {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
 }
 
-void Generation::State::report(const Error &problem) {
-  host.log.warn(
-      problem.code == transport_error::kDenied ? "refused by the NATS server: outside the contract"
-                                               : "connection problem",
-      {{"plugin", config.name}, {"code", problem.code}, {"subject", problem.where}, {"detail", problem.message}});
-}
-
-void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
-  if (state == ConnectionState::connected)
-    host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
-  else if (state == ConnectionState::disconnected)
-    host.log.warn("disconnected; connecting again",
-                  {{"plugin", config.name}, {"connection", connection}, {"detail", detail}});
-}
-
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
                        LoadedCode code)
     : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(code))) {}
@@ -408,6 +382,8 @@ LoadedCode Generation::idle_code() const {
 
 void Generation::rotate() {
   if (state_->own_transport) state_->own_transport->rotate();
+  for (const auto &surface : state_->surfaces)
+    surface->rotate();
 }
 
 const Manifest &Generation::manifest() const {

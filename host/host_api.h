@@ -13,6 +13,7 @@
 #include <trellis/plugin.h>
 
 namespace trellis {
+class FeedStreams;
 class RpcClient;
 class Transport;
 } // namespace trellis
@@ -38,8 +39,11 @@ public:
     Outgoing *outgoing = nullptr;
     RpcClient *client = nullptr;
     Transport *transport = nullptr;
+    FeedStreams *feeds = nullptr; // of a plugin that has feeds
   };
   void connect(Parts parts);
+  // [thread-safe] nullptr before connect. For the functions of extensions.
+  const Parts *parts() const { return connected_.load() ? &parts_ : nullptr; }
 
 private:
   struct Functions; // the C functions
