@@ -24,9 +24,7 @@ constexpr std::size_t kRemembered = std::size_t{64} << 10; // bytes of the longe
 
 std::variant<AdmittedRequest, RpcReply> admit_feed(const FeedMethod &feed, const Message &message,
                                                    Validator &validator) {
-  auto admitted = admit_request({feed.input, feed.capabilities, false, feed.name}, message, validator);
-  if (admitted) return std::move(*admitted);
-  return envelope_reply(std::move(admitted.error()), {});
+  return admit_request({feed.input, feed.capabilities, false, feed.name}, message, validator);
 }
 
 HandlerErrorReply feed_error_reply(const ServiceIdentity &service, const FeedMethod &feed,

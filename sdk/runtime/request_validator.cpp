@@ -84,8 +84,11 @@ RequestValidator::~RequestValidator() = default;
 
 tl::expected<Validation, ErrorEnvelope> RequestValidator::validate(const ValidationRequest &request) {
   const auto input = question(request);
+  CallOptions options;
+  options.traceparent = request.traceparent;
+  options.tracestate = request.tracestate;
   for (std::size_t attempt = 0;; ++attempt) {
-    auto answer = state_->client.call_and_wait(state_->method, input);
+    auto answer = state_->client.call_and_wait(state_->method, input, options);
     if (answer) return read_answer(*answer);
     if (request.ask_once || attempt == kPauses.size() || !is_session_not_found(answer.error()))
       return tl::make_unexpected(forwarded(std::move(answer.error())));

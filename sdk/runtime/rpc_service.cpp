@@ -46,10 +46,15 @@ std::optional<std::int64_t> read_iat(std::string_view header) {
 }
 
 // Steps 1 and 2. The payload was bounded by the server's max_payload.
-Step<std::string> read_input(const Schema &schema, std::string_view payload) {
+tl::expected<std::string, RpcReply> read_input(const Schema &schema, std::string_view payload,
+                                               std::string_view trace_id) {
   const auto input = parse_json(payload, {.max_bytes = payload.size()});
-  if (!input) return tl::make_unexpected(unexpected_error("the request's payload is no JSON: " + input.error().text()));
-  if (!schema.valid(*input)) return tl::make_unexpected(validation_error(schema.check(*input)));
+  if (!input)
+    return tl::make_unexpected(envelope_reply(
+        unexpected_error("the request's payload is no JSON: " + input.error().text()), trace_id, ReplyCause::parse));
+  if (!schema.valid(*input))
+    return tl::make_unexpected(
+        envelope_reply(validation_error(schema.check(*input)), trace_id, ReplyCause::input_validation));
   return unambiguous_json(payload, *input);
 }
 
@@ -90,11 +95,17 @@ std::string missing_capabilities(const AdmissionRules &rules, const CallerSessio
 }
 
 // Step 8.
-Step<std::shared_ptr<const CallerSession>> authorise(const AdmissionRules &rules, const Message &message,
-                                                     const Proven &proven, Validator &validator) {
-  const ValidationRequest request{proven.session_key,  proven.proof, message.subject(),
-                                  proven.payload_hash, proven.iat,   proven.request_id,
-                                  rules.capabilities,  true,         !rules.feed.empty()};
+Step<std::shared_ptr<const CallerSession>> authorise(const AdmittedRequest &admitted, const AdmissionRules &rules,
+                                                     const Message &message, const Proven &proven,
+                                                     Validator &validator) {
+  ValidationRequest request{proven.session_key, proven.proof,      message.subject(),  proven.payload_hash,
+                            proven.iat,         proven.request_id, rules.capabilities, true};
+  if (rules.feed.empty()) {
+    request.traceparent = admitted.traceparent;
+    request.tracestate = admitted.tracestate;
+  } else {
+    request.ask_once = true; // and the question starts a trace of its own (06 §9)
+  }
   auto validation = validator.validate(request);
   if (!validation) return tl::make_unexpected(std::move(validation.error()));
   auto &caller = validation->caller;
@@ -132,7 +143,7 @@ Step<void> admit_caller(AdmittedRequest &request, const AdmissionRules &rules, c
   }
   const auto proven = check_proof(message);
   if (!proven) return tl::make_unexpected(proven.error());
-  auto caller = authorise(rules, message, *proven, validator);
+  auto caller = authorise(request, rules, message, *proven, validator);
   if (!caller) return tl::make_unexpected(std::move(caller.error()));
   request.caller = std::move(*caller);
   request.session_key = proven->session_key;
@@ -142,22 +153,21 @@ Step<void> admit_caller(AdmittedRequest &request, const AdmissionRules &rules, c
 
 } // namespace
 
-tl::expected<AdmittedRequest, ErrorEnvelope> admit_request(const AdmissionRules &rules, const Message &message,
-                                                           Validator &validator) {
+std::variant<AdmittedRequest, RpcReply> admit_request(const AdmissionRules &rules, const Message &message,
+                                                      Validator &validator) {
   AdmittedRequest request;
   take_trace(request, message);
-  auto input = read_input(rules.input, message.payload());
-  if (!input) return tl::make_unexpected(std::move(input.error()));
+  const auto trace_id = rules.feed.empty() ? std::string_view(request.trace_id) : std::string_view();
+  auto input = read_input(rules.input, message.payload(), trace_id);
+  if (!input) return std::move(input.error());
   request.input = std::move(*input);
   if (auto admitted = admit_caller(request, rules, message, validator); !admitted)
-    return tl::make_unexpected(std::move(admitted.error()));
+    return envelope_reply(std::move(admitted.error()), trace_id, ReplyCause::auth);
   return request;
 }
 
 std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Message &message, Validator &validator) {
-  auto admitted = admit_request({method.input, method.capabilities, method.unauthenticated}, message, validator);
-  if (admitted) return std::move(*admitted);
-  return envelope_reply(std::move(admitted.error()), wire::trace_id_of(message.header(wire::kTraceparent)));
+  return admit_request({method.input, method.capabilities, method.unauthenticated}, message, validator);
 }
 
 } // namespace trellis
