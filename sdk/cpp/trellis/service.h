@@ -15,6 +15,7 @@
 
 #include "trellis/call.h"
 #include "trellis/codec.h"
+#include "trellis/feed.h"
 #include "trellis/plugin.h"
 #include "trellis/reply.h"
 #include <deque>
@@ -32,7 +33,8 @@ namespace trellis {
 // What a plugin is made of: its handlers, and the host's functions.
 class Service final : public HostCaller {
 public:
-  Service(const trellis_host *host, std::string contract_id) : HostCaller(host), contract_id_(std::move(contract_id)) {}
+  Service(const trellis_host *host, std::string contract_id)
+      : HostCaller(host), contract_id_(std::move(contract_id)), feeds_(host) {}
   Service(const Service &) = delete;
   Service &operator=(const Service &) = delete;
 
@@ -67,6 +69,29 @@ public:
     });
   }
 
+  // A feed of this contract. `handler`: void(const Input &, Stream<Event>), on a worker for each subscriber; it keeps
+  // the stream and emits on it from anywhere (trellis/feed_stream.h). Dropped, the stream is closed.
+  template <class Input, class Event, class Handler>
+  void feed(std::string name, Handler handler) {
+    feeds_.template add_stream<Input, Event>(std::move(name), std::move(handler));
+  }
+  // `Feed` is a generated descriptor.
+  template <class Feed, class Handler>
+  void typed_feed(Handler handler) {
+    feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // The same with void(const Input &, Emitter<Event> &), which runs on a thread of its own until the stream ends.
+  template <class Input, class Event, class Handler>
+  void blocking_feed(std::string name, Handler handler) {
+    feeds_.template add_blocking<Input, Event>(std::move(name), std::move(handler));
+  }
+  template <class Feed, class Handler>
+  void typed_blocking_feed(Handler handler) {
+    blocking_feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // Threads for blocking feeds; 16 unless it is said. More subscribers at a time are refused.
+  void set_feed_threads(std::size_t threads) { feeds_.set_threads(threads); }
+
   void on_start(std::function<void()> start) { start_ = std::move(start); }
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
 
@@ -97,6 +122,16 @@ public:
       entry.contract_id = str(contract_id_);
       entry.name = str(names_[i]);
       entry.rpc = &Service::dispatch;
+      pointers_.push_back(&entry);
+    }
+    for (const auto &name : feeds_.names()) {
+      trellis_handler &entry = entries_.emplace_back();
+      entry.size = sizeof(trellis_handler);
+      entry.kind = TRELLIS_SURFACE_FEED;
+      entry.contract_id = str(contract_id_);
+      entry.name = str(name);
+      entry.feed = &Service::begin_feed;
+      entry.feed_cancel = &Service::cancel_feed;
       pointers_.push_back(&entry);
     }
     table_ = {sizeof(trellis_plugin),
@@ -145,6 +180,13 @@ private:
     }
   }
 
+  static void begin_feed(void *self, const trellis_feed_request *request) noexcept {
+    static_cast<Service *>(self)->feeds_.begin(*request);
+  }
+  static void cancel_feed(void *self, trellis_stream stream) noexcept {
+    static_cast<Service *>(self)->feeds_.cancel(stream);
+  }
+
   static trellis_status start(void *self, trellis_error_sink error) noexcept {
     return guarded(error, [&] {
       const auto &start = static_cast<Service *>(self)->start_;
@@ -182,6 +224,7 @@ private:
   std::function<void()> start_;
   std::function<void(std::int64_t)> stop_;
   trellis_plugin table_{};
+  FeedHandlers feeds_; // last: its threads end before what their handlers may use
 };
 
 // `create` of the entry struct: builds a Service, lets `setup` fill it, hands over its C table.
