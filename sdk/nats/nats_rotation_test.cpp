@@ -8,6 +8,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <future>
+#include <mutex>
 
 using namespace trellis;
 using namespace trellis::test;
