@@ -52,6 +52,7 @@ struct CallEvent {
     event_dropped,
     event_waits,
     group_restarting,
+    too_many_streams,
   } kind;
   std::string surface;
   std::string detail;

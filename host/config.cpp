@@ -162,6 +162,15 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
       number_key<PluginConfig>(
           "max_abandoned", [](PluginConfig & p) -> auto & { return p.limits.max_abandoned; }, 1, 1'000'000,
           "calls past their deadline that the plugin may still hold"),
+      number_key<PluginConfig>(
+          "max_streams", [](PluginConfig & p) -> auto & { return p.feed_limits.max_streams; }, 1, 1'000'000,
+          "streams of its feeds that this plugin holds; more subscribers are answered `trellis.feed.too_many_streams`"),
+      number_key<PluginConfig>(
+          "max_streams_per_caller", [](PluginConfig & p) -> auto & { return p.feed_limits.max_streams_per_caller; }, 1,
+          1'000'000, "the same for the open streams of one session key"),
+      duration_key<PluginConfig>(
+          "stream_check_ms", [](PluginConfig & p) -> auto & { return p.feed_limits.check_interval; }, 1, 30'000,
+          "at least this often an event of a stream asks whether somebody receives it"),
       choice_key<PluginConfig>(
           "role", &PluginConfig::role,
           Choices<PluginRole>{{"service", PluginRole::service}, {"control-plane", PluginRole::control_plane}},

@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "contracts/result.h"
 #include "log.h"
+#include "runtime/feed_streams.h"
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -31,6 +32,7 @@ struct PluginConfig {
   std::string sha256; // pin: 64 lower-case hex digits, or "" when not pinned
   bool enabled = true;
   CallLimits limits;              // queue, max_concurrency, deadline_ms, max_abandoned
+  FeedLimits feed_limits;         // max_streams, max_streams_per_caller, stream_check_ms
   std::string config_json = "{}"; // [plugins.NAME.config] as a JSON object
   std::string where;              // file:line of the table, for messages
   PluginRole role = PluginRole::service;

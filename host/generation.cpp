@@ -3,9 +3,11 @@
 #include "contracts/json_write.h"
 #include "event_publishing.h"
 #include "event_surfaces.h"
+#include "feed_surfaces.h"
 #include "health_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
+#include "plugin_connection.h"
 #include "plugin_gauges.h"
 #include "privileged_connections.h"
 #include "rpc_surfaces.h"
@@ -62,6 +64,7 @@ std::string_view event_text(CallEvent::Kind kind) {
   case CallEvent::Kind::event_dropped: return "live event dropped: its handler is too slow";
   case CallEvent::Kind::event_waits: return "the plugin's queue is full; a durable event waits";
   case CallEvent::Kind::group_restarting: return "consumer group interrupted; it starts again";
+  case CallEvent::Kind::too_many_streams: return "subscriber refused: too many open streams";
   }
   return "call event";
 }
@@ -146,6 +149,7 @@ struct Generation::State {
   std::vector<std::unique_ptr<SurfaceKind>> surfaces; // the rpcs first
   Calls *calls = nullptr;                             // of the rpcs
   std::atomic<EventSurfaces *> events = nullptr;      // one of the surfaces
+  FeedStreams *feeds = nullptr;                       // when it has feeds
   bool started = false;                               // the plugin's own start has succeeded
   bool clean = true;                                  // nothing of it was left behind
 
@@ -170,8 +174,6 @@ struct Generation::State {
   void destroy();
 
   void report(const CallEvent &event);
-  void report(const Error &problem);
-  void report(std::string_view connection, ConnectionState state, const std::string &detail);
 };
 
 Result<void> Generation::State::create() {
@@ -217,7 +219,7 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
       [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
   publishing = std::make_unique<EventPublishing>(artifact->manifests(), host.contracts, *transport);
-  api.connect({calls, &outgoing, client.get(), transport, publishing.get()});
+  api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
 }
@@ -234,33 +236,22 @@ Result<void> Generation::State::open_connections() {
   options.inbox_prefix = key.inbox_prefix();
   options.backoff_max = host.config.connect_retry_max;
   options.on_state = [this](std::string_view name, ConnectionState state, const std::string &detail) {
-    report(name, state, detail);
+    gauges.connection(name, state == ConnectionState::connected);
+    log_connection_state(host, config, name, state, detail);
   };
-  options.on_problem = [this](std::string_view, const Error &problem) { report(problem); };
+  options.on_problem = [this](std::string_view, const Error &problem) {
+    log_connection_problem(host, config, problem);
+  };
   if (auto opened = privileged->open(host.loop, std::move(options)); !opened) return opened;
   transport = &privileged->trellis();
   return {};
 }
 
 void Generation::State::open_own_connection() {
-  NatsOptions options;
-  options.servers = host.config.nats_servers;
-  options.name = host.config.name + "/" + config.name;
-  options.inbox_prefix = key.inbox_prefix();
-  options.backoff_max = host.config.connect_retry_max;
-  options.credentials = [this] {
-    auto credentials = host.policy.credentials(key, manifest().digest(), "rpc");
-    if (credentials)
-      host.log.write(LogLevel::debug, "credentials issued",
-                     {{"plugin", config.name}, {"expires", credentials->expires_at.value_or(0)}});
-    return credentials;
-  };
-  options.on_state = [this](ConnectionState state, const std::string &detail) { report({}, state, detail); };
-  options.on_problem = [this](const Error &problem) {
-    report(problem);
-    const bool refused = problem.code == connect_error::kDenied;
-    if (refused) host.policy.connection_denied(key, manifest().digest());
-    if (refused || problem.code == "policy_denied") host.on_denied(config.name);
+  auto options = plugin_connection(host, config, manifest(), key, "rpc");
+  options.on_state = [this, log = std::move(options.on_state)](ConnectionState state, const std::string &detail) {
+    if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
+    log(state, detail);
   };
   own_transport = NatsTransport::open(host.loop, std::move(options));
   transport = own_transport.get();
@@ -312,6 +303,10 @@ void Generation::State::make_surfaces() {
   events = listeners.get();
   surfaces.push_back(std::move(listeners));
   surfaces.push_back(std::move(health));
+  if (is_control_plane() || !has_feeds(manifest())) return;
+  auto served = std::make_unique<FeedSurfaces>(context);
+  feeds = &served->streams();
+  surfaces.push_back(std::move(served));
 }
 
 Result<void> Generation::State::open_surfaces() {
@@ -384,23 +379,6 @@ void Generation::State::report(const CallEvent &event) {
                   {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
 }
 
-void Generation::State::report(const Error &problem) {
-  host.log.warn(
-      problem.code == transport_error::kDenied ? "refused by the NATS server: outside the contract"
-                                               : "connection problem",
-      {{"plugin", config.name}, {"code", problem.code}, {"subject", problem.where}, {"detail", problem.message}});
-}
-
-void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
-  if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
-  if (privileged) gauges.connection(connection, state == ConnectionState::connected);
-  if (state == ConnectionState::connected)
-    host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
-  else if (state == ConnectionState::disconnected)
-    host.log.warn("disconnected; connecting again",
-                  {{"plugin", config.name}, {"connection", connection}, {"detail", detail}});
-}
-
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
                        std::string bindings, LoadedCode code)
     : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(bindings),
@@ -451,6 +429,8 @@ void Generation::sample_metrics() {
 
 void Generation::rotate() {
   if (state_->own_transport) state_->own_transport->rotate();
+  for (const auto &surface : state_->surfaces)
+    surface->rotate();
 }
 
 const Manifest &Generation::manifest() const {

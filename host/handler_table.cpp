@@ -167,7 +167,6 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
   std::vector<std::string> unserved;
   if (any_in(model.operations)) unserved.emplace_back("operations: no provider is enabled for them");
   if (any_in(model.jobs)) unserved.emplace_back("jobs: no provider is enabled for them");
-  if (any_in(model.feeds)) unserved.emplace_back("feeds: this host doesn't serve them");
   if (any_in(model.state)) unserved.emplace_back("state: this host doesn't serve it");
   if (model.resources && (any_in(model.resources->kv) || any_in(model.resources->store)))
     unserved.emplace_back("resources: this host's policy can't create them");

@@ -3,6 +3,7 @@
 #include "abi_values.h"
 #include "contracts/json.h"
 #include "events_api.h"
+#include "feeds_api.h"
 #include "metrics_api.h"
 #include "privileged_connections.h"
 #include "runtime/rpc_client.h"
@@ -21,13 +22,10 @@ void write(trellis_sink sink, std::string_view data) {
 }
 
 void report(trellis_error_sink sink, const ErrorEnvelope &error) {
-  if (!sink.report) return;
-  const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
-                          str(error.fields)};
-  sink.report(sink.context, &out);
+  report_error(sink, error);
 }
 void report(trellis_error_sink sink, const Error &error) {
-  report(sink, unexpected_error(error.text()));
+  report_error(sink, unexpected_error(error.text()));
 }
 
 trellis_status status_of_lookup(const Error &error) {
@@ -44,7 +42,7 @@ bool is_json_object(std::string_view text) {
 // The C functions. `self` is the HostApi. Nothing throws across: running out of memory ends the process.
 struct HostApi::Functions {
   static HostApi &api(void *self) { return *static_cast<HostApi *>(self); }
-  static const Parts *parts(void *self) { return api(self).connected_.load() ? &api(self).parts_ : nullptr; }
+  static const Parts *parts(void *self) { return api(self).parts(); }
 
   static const void *get_extension(void *self, trellis_str id) noexcept {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &Functions::publish,
@@ -54,6 +52,7 @@ struct HostApi::Functions {
     if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
     if (view(id) == TRELLIS_EXT_EVENTS) return &kEventsExtension;
     if (view(id) == TRELLIS_EXT_METRICS) return &kMetrics;
+    if (view(id) == TRELLIS_EXT_FEEDS) return feeds_functions();
     return view(id) == TRELLIS_EXT_CONNECTIONS && api(self).connections_ ? &kConnections : nullptr;
   }
 

@@ -14,6 +14,7 @@
 
 namespace trellis {
 class PluginMetrics;
+class FeedStreams;
 class RpcClient;
 class Transport;
 } // namespace trellis
@@ -41,8 +42,11 @@ public:
     RpcClient *client = nullptr;
     Transport *transport = nullptr;
     EventPublishing *events = nullptr;
+    FeedStreams *feeds = nullptr; // of a plugin that has feeds
   };
   void connect(Parts parts);
+  // [thread-safe] nullptr before connect. For the functions of extensions.
+  const Parts *parts() const { return connected_.load() ? &parts_ : nullptr; }
 
   // For an extension, whose functions get the same `self`: nullptr before connect.
   static EventPublishing *events_of(void *self);

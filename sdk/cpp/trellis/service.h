@@ -16,6 +16,7 @@
 #include "trellis/call.h"
 #include "trellis/codec.h"
 #include "trellis/event.h"
+#include "trellis/feed.h"
 #include "trellis/health.h"
 #include "trellis/metrics.h"
 #include "trellis/plugin.h"
@@ -35,7 +36,8 @@ namespace trellis {
 // What a plugin is made of: its handlers, and the host's functions.
 class Service final : public HostCaller {
 public:
-  Service(const trellis_host *host, std::string contract_id) : HostCaller(host), contract_id_(std::move(contract_id)) {}
+  Service(const trellis_host *host, std::string contract_id)
+      : HostCaller(host), contract_id_(std::move(contract_id)), feeds_(host) {}
   Service(const Service &) = delete;
   Service &operator=(const Service &) = delete;
 
@@ -108,6 +110,28 @@ public:
   HostCaller within(const Trace &trace) const {
     return HostCaller(host(), str(trace.traceparent()), str(trace.tracestate()));
   }
+  // A feed of this contract. `handler`: void(const Input &, Stream<Event>), on a worker for each subscriber; it keeps
+  // the stream and emits on it from anywhere (trellis/feed_stream.h). Dropped, the stream is closed.
+  template <class Input, class Event, class Handler>
+  void feed(std::string name, Handler handler) {
+    feeds_.template add_stream<Input, Event>(std::move(name), std::move(handler));
+  }
+  // `Feed` is a generated descriptor.
+  template <class Feed, class Handler>
+  void typed_feed(Handler handler) {
+    feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // The same with void(const Input &, Emitter<Event> &), which runs on a thread of its own until the stream ends.
+  template <class Input, class Event, class Handler>
+  void blocking_feed(std::string name, Handler handler) {
+    feeds_.template add_blocking<Input, Event>(std::move(name), std::move(handler));
+  }
+  template <class Feed, class Handler>
+  void typed_blocking_feed(Handler handler) {
+    blocking_feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // Threads for blocking feeds; 16 unless it is said. More subscribers at a time are refused.
+  void set_feed_threads(std::size_t threads) { feeds_.set_threads(threads); }
 
   void on_start(std::function<void()> start) { start_ = std::move(start); }
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
@@ -141,6 +165,15 @@ public:
       entry.rpc = &Service::dispatch;
     }
     listeners_.add_entries<Service>(entries_);
+    for (const auto &name : feeds_.names()) {
+      trellis_handler &entry = entries_.emplace_back();
+      entry.size = sizeof(trellis_handler);
+      entry.kind = TRELLIS_SURFACE_FEED;
+      entry.contract_id = str(contract_id_);
+      entry.name = str(name);
+      entry.feed = &Service::begin_feed;
+      entry.feed_cancel = &Service::cancel_feed;
+    }
     for (const auto &entry : entries_)
       pointers_.push_back(&entry);
     table_ = {sizeof(trellis_plugin),
@@ -197,6 +230,13 @@ private:
     }
   }
 
+  static void begin_feed(void *self, const trellis_feed_request *request) noexcept {
+    static_cast<Service *>(self)->feeds_.begin(*request);
+  }
+  static void cancel_feed(void *self, trellis_stream stream) noexcept {
+    static_cast<Service *>(self)->feeds_.cancel(stream);
+  }
+
   static trellis_status start(void *self, trellis_error_sink error) noexcept {
     return guarded(error, [&] {
       const auto &start = static_cast<Service *>(self)->start_;
@@ -240,6 +280,7 @@ private:
   std::function<void()> start_;
   std::function<void(std::int64_t)> stop_;
   trellis_plugin table_{};
+  FeedHandlers feeds_; // last: its threads end before what their handlers may use
 };
 
 // `create` of the entry struct: builds a Service, lets `setup` fill it, hands over its C table.
