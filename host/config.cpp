@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "artifact/trust.h"
+#include "isolation/isolation_keys.h"
 #include "settings/config_keys.h"
 #include <algorithm>
 #include <fstream>
@@ -76,6 +77,8 @@ const std::vector<Key<Config>> &host_keys() {
       duration_key<Config>("start_retry_max_ms", &Config::start_retry_max, 100, kHour,
                            "longest pause before a control plane whose start failed is started again; the first one "
                            "is 1 s, and each is twice the one before"),
+      number_key<Config>("isolation_uid_base", &Config::isolation_uid_base, 1000, 0x7FFF'0000,
+                         "with a host that runs as root: the first of 4096 uids that isolated plugins run as"),
   };
   return keys;
 }
@@ -141,8 +144,8 @@ const ConfigNode *store_plugin_table(PluginConfig &plugin, const ConfigNode &nod
   return nullptr;
 }
 
-const std::vector<Key<PluginConfig>> &plugin_keys() {
-  static const std::vector<Key<PluginConfig>> keys{
+std::vector<Key<PluginConfig>> own_plugin_keys() {
+  return {
       path_key<PluginConfig>("path", &PluginConfig::path, "the plugin file (.so)"),
       text_key<PluginConfig>("sha256", &PluginConfig::sha256, "64 lower-case hex digits", is_sha256,
                              "pin: the only file content that may run; without it the file has to be signed"),
@@ -168,8 +171,23 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
           "with policy `plugin`: the deployment that this plugin is an instance of; NAME when absent"),
       {"config", "a table of values that JSON has (no nan, no inf)", "{}",
        "the plugin's own settings, which it gets as a JSON object", false, store_plugin_table},
+      choice_key<PluginConfig>(
+          "isolation", &PluginConfig::isolation,
+          Choices<Isolation>{
+              {"automatic", Isolation::automatic}, {"none", Isolation::none}, {"process", Isolation::process}},
+          "`process`: in a process of its own (docs/isolation.md); `none`: in the host's; `automatic`: in its own when "
+          "the file is neither pinned nor signed, or holds Go"),
   };
-  return keys;
+}
+
+const std::vector<Key<PluginConfig>> &plugin_keys() {
+  static const auto all = [] {
+    auto keys = own_plugin_keys();
+    for (auto &key : isolation::isolation_keys(&PluginConfig::isolation_settings))
+      keys.push_back(std::move(key));
+    return keys;
+  }();
+  return all;
 }
 
 // ------------------------------------------------------------------------------------------------------------ tables

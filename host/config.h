@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "contracts/result.h"
+#include "isolation/settings.h"
 #include "log.h"
 #include <chrono>
 #include <cstdint>
@@ -25,6 +26,9 @@ struct ConnectionFiles {
 
 enum class PluginRole { service, control_plane };
 
+// Where a plugin's code runs. automatic: in a process of its own when nobody vouches for the file, and for Go.
+enum class Isolation { automatic, none, process };
+
 struct PluginConfig {
   std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
   std::filesystem::path path;
@@ -36,6 +40,8 @@ struct PluginConfig {
   PluginRole role = PluginRole::service;
   std::optional<ConnectionFiles> connections; // exactly with the role of the control plane
   std::string deployment;                     // whose instance a service is; never empty after reading
+  Isolation isolation = Isolation::automatic; // decided once the file is known
+  isolation::IsolationSettings isolation_settings;
 };
 
 struct PolicyConfig {
@@ -56,7 +62,8 @@ struct Config {
   std::chrono::milliseconds drain{10000}; // for answering what is in flight when a plugin stops
   std::chrono::milliseconds connect_retry_max{5000};
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
-  std::vector<std::string> nats_servers;             // [nats]
+  std::size_t isolation_uid_base = 90'000;
+  std::vector<std::string> nats_servers; // [nats]
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
   std::vector<PluginConfig> plugins;        // in file order

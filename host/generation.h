@@ -12,12 +12,14 @@
 #include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "isolation/isolated_plugin.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -34,6 +36,8 @@ struct HostParts {
   PluginPolicy &control_plane; // what a generation with that role attaches itself to
   // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
   std::function<void(const std::string &plugin)> on_denied;
+  // [thread-safe] An isolated plugin crashed too often and stays down.
+  std::function<void(const std::string &plugin, const std::string &why)> on_quarantined;
 };
 
 class Generation {
@@ -66,6 +70,8 @@ public:
   const PluginConfig &config() const;
   const SessionKey &key() const;
   Calls::Counts counts() const; // [thread-safe] once start has returned
+  // [thread-safe] once start has returned. Of a plugin in a process of its own.
+  std::optional<isolation::IsolatedPlugin::Status> isolation() const;
 
 private:
   struct State;

@@ -370,9 +370,6 @@ IsolatedPlugin::~IsolatedPlugin() {
 const trellis_plugin *IsolatedPlugin::table() const {
   return &state_->table.plugin;
 }
-bool IsolatedPlugin::offers_host_only_extension() const {
-  return state_->table.offers_host_only;
-}
 const std::string &IsolatedPlugin::program() const {
   return state_->table.program;
 }
@@ -382,7 +379,9 @@ const std::string &IsolatedPlugin::version() const {
 
 IsolatedPlugin::Status IsolatedPlugin::status() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->status;
+  auto status = state_->status;
+  status.ended = state_->phase == State::Phase::ended;
+  return status;
 }
 
 std::vector<std::string> isolation_gaps(const IsolationSettings &settings) {

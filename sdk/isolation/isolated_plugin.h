@@ -50,14 +50,13 @@ public:
 
   // Until the end of this object. Its destroy ends the process.
   const trellis_plugin *table() const;
-  // Whether it offers an extension that only the control plane may.
-  bool offers_host_only_extension() const;
   const std::string &program() const;
   const std::string &version() const;
 
   struct Status {
     pid_t pid = -1; // -1: none at the moment
     std::uint64_t restarts = 0;
+    bool ended = false;     // there won't be another process
     std::string last_crash; // "" or what happened, and the report's path
   };
   Status status() const; // [thread-safe]
