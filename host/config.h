@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "contracts/result.h"
+#include "isolation/settings.h"
 #include "log.h"
 #include "runtime/feed_streams.h"
 #include <chrono>
@@ -26,6 +27,9 @@ struct ConnectionFiles {
 
 enum class PluginRole { service, control_plane };
 
+// Where a plugin's code runs. automatic: in a process of its own when nobody vouches for the file, and for Go.
+enum class Isolation { automatic, none, process };
+
 struct PluginConfig {
   std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
   std::filesystem::path path;
@@ -38,6 +42,8 @@ struct PluginConfig {
   PluginRole role = PluginRole::service;
   std::optional<ConnectionFiles> connections; // exactly with the role of the control plane
   std::string deployment;                     // whose instance a service is; never empty after reading
+  Isolation isolation = Isolation::automatic; // decided once the file is known
+  isolation::IsolationSettings isolation_settings;
 };
 
 struct PolicyConfig {
@@ -60,6 +66,8 @@ struct Config {
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
   std::chrono::milliseconds health_interval{30'000}; // between heartbeats of a plugin
   std::vector<std::string> nats_servers;             // [nats]
+  std::size_t isolation_uid_base = 90'000;
+  std::vector<std::string> nats_servers; // [nats]
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
   std::vector<PluginConfig> plugins;        // in file order

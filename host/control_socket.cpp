@@ -88,6 +88,9 @@ std::string plugin_json(const PluginStatus &plugin) {
       .text("contractDigest", plugin.contract_digest)
       .text("sessionKey", plugin.session_key)
       .number("generations", static_cast<std::int64_t>(plugin.generations));
+  if (plugin.isolation == Isolation::process) out.text("isolation", "process").text("lastCrash", plugin.last_crash);
+  if (plugin.process)
+    out.number("pid", plugin.process->pid).number("restarts", static_cast<std::int64_t>(plugin.process->restarts));
   if (plugin.counts) out.json("calls", calls_json(*plugin.counts));
   return out.str();
 }

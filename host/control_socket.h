@@ -9,6 +9,8 @@
 //                     "unanswered":0, "abandoned":0, "answered":12, "overloaded":0, "expired":0}}, ...]}
 //                     role: "service" | "control-plane". phase: those of host.h. settled: nothing is under way.
 //                     contractId, contractDigest, sessionKey are "" while unknown; `calls` only while it runs.
+//                     Isolated plugins also have "isolation":"process" and "lastCrash", and while they run "pid" (-1
+//                     between two processes) and "restarts".
 //   {"op":"keys"}     {"ok":true, "keys":[{"plugin":"inventory", "deployment":"inventory", "sessionKey":"..."}, ...]}
 //                     public session keys of the services, for provisioning them at a remote control plane.
 //   {"op":"reload"}   {"ok":true, "settled":true}   as SIGHUP; answered when every plugin has come to rest, or after

@@ -139,6 +139,7 @@ struct Generation::State {
   RpcClientMetrics calls_made;
   HostApi api;
   LoadedCode code;
+  std::unique_ptr<isolation::IsolatedPlugin> isolated; // in place of `code`
   const trellis_plugin *plugin = nullptr;
   PluginPolicy::Tables decides;                 // of the control plane
   std::unique_ptr<NatsTransport> own_transport; // of everybody else
@@ -157,6 +158,8 @@ struct Generation::State {
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
 
   Result<void> create();
+  Result<void> create_here();
+  Result<void> create_isolated();
   Result<void> check_extensions();
   Result<void> connect(const std::stop_token &stop);
   Result<void> open_connections();
@@ -177,6 +180,32 @@ struct Generation::State {
 };
 
 Result<void> Generation::State::create() {
+  const auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
+  if (!made) return made;
+  const auto problems = table_disagreements(*plugin, artifact->manifests(), config.role);
+  if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
+  return check_extensions();
+}
+
+// The same struct, whose functions reach a process of its own.
+Result<void> Generation::State::create_isolated() {
+  isolation::IsolatedPlugin::Options options{config.name,
+                                             artifact,
+                                             config.isolation_settings,
+                                             config.limits.max_concurrency,
+                                             config.limits.deadline,
+                                             host.config.state_dir,
+                                             host.config.isolation_uid_base,
+                                             [notify = host.on_quarantined, name = config.name](
+                                                 const std::string &why) { notify(name, why); }};
+  auto made = isolation::IsolatedPlugin::create(std::move(options), api.table());
+  if (!made) return tl::make_unexpected(made.error());
+  isolated = std::move(*made);
+  plugin = isolated->table();
+  return {};
+}
+
+Result<void> Generation::State::create_here() {
   if (!code.entry) {
     auto loaded = load_code(*artifact);
     if (!loaded) return tl::make_unexpected(loaded.error());
@@ -195,6 +224,7 @@ Result<void> Generation::State::create() {
       table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, *code.entry));
   if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
   return check_extensions();
+  return {};
 }
 
 Result<void> Generation::State::check_extensions() {
@@ -450,6 +480,11 @@ const SessionKey &Generation::key() const {
 }
 Calls::Counts Generation::counts() const {
   return state_->calls ? state_->calls->counts() : Calls::Counts{};
+}
+
+std::optional<isolation::IsolatedPlugin::Status> Generation::isolation() const {
+  if (!state_->isolated) return std::nullopt;
+  return state_->isolated->status();
 }
 
 } // namespace trellis::host

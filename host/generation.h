@@ -12,6 +12,7 @@
 #include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "isolation/isolated_plugin.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
@@ -19,6 +20,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -36,6 +38,8 @@ struct HostParts {
   MetricsDirectory &metrics;
   // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
   std::function<void(const std::string &plugin)> on_denied;
+  // [thread-safe] An isolated plugin crashed too often and stays down.
+  std::function<void(const std::string &plugin, const std::string &why)> on_quarantined;
 };
 
 class Generation {
@@ -72,6 +76,8 @@ public:
   Calls::Counts counts() const; // [thread-safe] once start has returned
   // [thread-safe] once start has returned. Brings the plugin's metrics up to date.
   void sample_metrics();
+  // [thread-safe] once start has returned. Of a plugin in a process of its own.
+  std::optional<isolation::IsolatedPlugin::Status> isolation() const;
 
 private:
   struct State;

@@ -29,6 +29,7 @@ std::string_view phase_name(Phase phase) {
   case Phase::stopping: return "stopping";
   case Phase::failed: return "failed";
   case Phase::disabled: return "disabled";
+  case Phase::quarantined: return "quarantined";
   }
   return "unknown";
 }
@@ -56,6 +57,10 @@ Host::~Host() = default;
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
   return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied};
+  const auto on_quarantined = [this](const std::string &plugin, const std::string &why) {
+    post([this, plugin, why] { quarantine(plugin, why); });
+  };
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied, on_quarantined};
 }
 
 void Host::post(std::function<void()> message) {
@@ -190,6 +195,7 @@ void Host::apply(std::vector<PluginConfig> wanted) {
     if (!slot) slot = std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
+    slot->quarantined.clear();
     slot->config = std::move(plugin);
   }
   std::vector<std::string> gone;
@@ -228,7 +234,11 @@ HostStatus Host::status() const {
       plugin.contract_digest = manifest->digest();
     }
     if (slot->key) plugin.session_key = slot->key->text();
+    plugin.isolation = slot->config.isolation;
+    plugin.last_crash = slot->last_crash;
     if (slot->running) plugin.counts = slot->running->counts();
+    if (slot->running) plugin.process = slot->running->isolation();
+    if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
     out.plugins.push_back(std::move(plugin));
   }
   return out;

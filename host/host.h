@@ -32,6 +32,7 @@ enum class Phase {
   stopping,
   failed,   // load, create or start failed
   disabled, // enabled = false
+  quarantined, // isolated, and crashed too often; until the next reload
 };
 std::string_view phase_name(Phase phase);
 
@@ -46,6 +47,9 @@ struct PluginStatus {
   std::string session_key;                  // public
   std::size_t generations = 0;              // copies of its code in this process
   std::optional<Calls::Counts> counts;      // while it runs
+  Isolation isolation = Isolation::automatic;
+  std::optional<isolation::IsolatedPlugin::Status> process = {}; // of an isolated one while it runs
+  std::string last_crash = {};                                   // of an isolated one, since it was configured
 };
 struct HostStatus {
   std::string host;
@@ -106,9 +110,11 @@ private:
   void enroll_then_bootstrap(Slot &slot, const Manifest &manifest);
   void ask_control_plane(Slot &slot);
   void denied(const std::string &name);
+  void quarantine(const std::string &name, const std::string &why);
   void answered(Slot &slot, const PolicyAnswer &answer);
   void undecided(Slot &slot, const std::string &detail);
   void activate(Slot &slot);
+  void start_generation(Slot &slot, LoadedCode code);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
   void start_failed(Slot &slot, const Error &problem);
   void retry_starts();
@@ -164,6 +170,7 @@ Result<std::vector<CheckLine>> check_config(const Config &config);
 struct Vetted {
   std::shared_ptr<const Artifact> artifact;
   Trust trust;
+  bool isolated = false; // it has to run in a process of its own
 };
 Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers);
 

@@ -97,6 +97,7 @@ void Host::ask_all() {
 }
 
 void Host::ask(Slot &slot) {
+  if (!slot.quarantined.empty()) return;
   if (slot.busy) {
     slot.ask_again = true;
     return;
