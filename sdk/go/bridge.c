@@ -26,8 +26,12 @@ static void keep_error(void *context, const trellis_error *error) {
   append(&result->fields, error->fields);
 }
 
-static trellis_sink output_of(trellis_go_result *result) { return (trellis_sink){&result->output, append}; }
-static trellis_error_sink error_of(trellis_go_result *result) { return (trellis_error_sink){result, keep_error}; }
+static trellis_sink output_of(trellis_go_result *result) {
+  return (trellis_sink){&result->output, append};
+}
+static trellis_error_sink error_of(trellis_go_result *result) {
+  return (trellis_error_sink){result, keep_error};
+}
 
 void trellis_go_free_result(trellis_go_result *result) {
   free(result->output.data);
@@ -102,8 +106,8 @@ void trellis_go_event(const trellis_host *host, int32_t how, TRELLIS_GO_IN(contr
                       TRELLIS_GO_IN(payload), TRELLIS_GO_IN(traceparent), TRELLIS_GO_IN(tracestate), uintptr_t done,
                       trellis_go_result *result) {
   const trellis_events_v1 *events = extension(host, TRELLIS_EXT_EVENTS, sizeof *events);
-  const trellis_event event = {sizeof event,   0,                  GIVEN(contract),  GIVEN(name),
-                               GIVEN(payload), GIVEN(traceparent), GIVEN(tracestate)};
+  const trellis_event event = {sizeof event,     0, GIVEN(contract), GIVEN(name), GIVEN(payload), GIVEN(traceparent),
+                               GIVEN(tracestate)};
   if (!events)
     result->status = TRELLIS_E_UNSUPPORTED;
   else if (how == TRELLIS_GO_PREPARE)
@@ -117,9 +121,9 @@ void trellis_go_event(const trellis_host *host, int32_t how, TRELLIS_GO_IN(contr
 void trellis_go_publish_prepared(const trellis_host *host, TRELLIS_GO_IN(prepared), uint32_t timeout_ms,
                                  trellis_go_result *result) {
   const trellis_events_v1 *events = extension(host, TRELLIS_EXT_EVENTS, sizeof *events);
-  result->status = events ? events->publish_prepared(host->self, GIVEN(prepared), timeout_ms, output_of(result),
-                                                     error_of(result))
-                          : TRELLIS_E_UNSUPPORTED;
+  result->status =
+      events ? events->publish_prepared(host->self, GIVEN(prepared), timeout_ms, output_of(result), error_of(result))
+             : TRELLIS_E_UNSUPPORTED;
 }
 
 static const trellis_feeds_v1 *feeds_of(const trellis_host *host) {
@@ -128,8 +132,7 @@ static const trellis_feeds_v1 *feeds_of(const trellis_host *host) {
 
 void trellis_go_emit(const trellis_host *host, trellis_stream stream, TRELLIS_GO_IN(event), trellis_go_result *result) {
   const trellis_feeds_v1 *feeds = feeds_of(host);
-  result->status =
-      feeds ? feeds->emit(host->self, stream, GIVEN(event), error_of(result)) : TRELLIS_E_UNSUPPORTED;
+  result->status = feeds ? feeds->emit(host->self, stream, GIVEN(event), error_of(result)) : TRELLIS_E_UNSUPPORTED;
 }
 
 trellis_status trellis_go_fail_stream(const trellis_host *host, trellis_stream stream, TRELLIS_GO_IN(type),
@@ -191,7 +194,9 @@ struct trellis_go_tables {
   const trellis_health_check *check_pointers[TRELLIS_GO_MAX_CHECKS];
 };
 
-static uintptr_t handle_of(void *self) { return ((const trellis_go_tables *)self)->handle; }
+static uintptr_t handle_of(void *self) {
+  return ((const trellis_go_tables *)self)->handle;
+}
 
 static void serve_rpc(void *self, const trellis_request *request) {
   trellisGoRPC(handle_of(self), (trellis_request *)request);
@@ -202,8 +207,12 @@ static trellis_status hear_event(void *self, const trellis_event_delivery *event
 static void serve_feed(void *self, const trellis_feed_request *request) {
   trellisGoFeed(handle_of(self), (trellis_feed_request *)request);
 }
-static void cancel_feed(void *self, trellis_stream stream) { trellisGoCancel(handle_of(self), stream); }
-static trellis_status start(void *self, trellis_error_sink error) { return trellisGoStart(handle_of(self), error); }
+static void cancel_feed(void *self, trellis_stream stream) {
+  trellisGoCancel(handle_of(self), stream);
+}
+static trellis_status start(void *self, trellis_error_sink error) {
+  return trellisGoStart(handle_of(self), error);
+}
 static trellis_status stop(void *self, int64_t deadline_unix_ms, trellis_error_sink error) {
   return trellisGoStop(handle_of(self), deadline_unix_ms, error);
 }
@@ -211,7 +220,9 @@ static void destroy(void *self) {
   trellisGoDestroy(handle_of(self));
   trellis_go_free_tables(self);
 }
-static trellis_status health_info(void *self, trellis_sink out) { return trellisGoInfo(handle_of(self), out); }
+static trellis_status health_info(void *self, trellis_sink out) {
+  return trellisGoInfo(handle_of(self), out);
+}
 
 /* A check gets no word from its own entry in the table, so each needs a function of its own. */
 #define CHECK(n)                                                                                                       \
@@ -235,10 +246,9 @@ CHECK(13)
 CHECK(14)
 CHECK(15)
 typedef trellis_status (*check_fn)(void *, trellis_sink, trellis_error_sink);
-static const check_fn check_functions[TRELLIS_GO_MAX_CHECKS] = {check_0,  check_1,  check_2,  check_3,
-                                                                check_4,  check_5,  check_6,  check_7,
-                                                                check_8,  check_9,  check_10, check_11,
-                                                                check_12, check_13, check_14, check_15};
+static const check_fn check_functions[TRELLIS_GO_MAX_CHECKS] = {
+    check_0, check_1, check_2,  check_3,  check_4,  check_5,  check_6,  check_7,
+    check_8, check_9, check_10, check_11, check_12, check_13, check_14, check_15};
 
 static const void *get_extension(void *self, trellis_str id) {
   const trellis_go_tables *tables = self;
@@ -296,19 +306,15 @@ bool trellis_go_add_check(trellis_go_tables *tables, TRELLIS_GO_IN(name)) {
   return tables->checks[at].name.data != NULL;
 }
 
-void trellis_go_set_info(trellis_go_tables *tables) { tables->health.info = health_info; }
+void trellis_go_set_info(trellis_go_tables *tables) {
+  tables->health.info = health_info;
+}
 
 const trellis_plugin *trellis_go_plugin(trellis_go_tables *tables) {
   tables->health.size = sizeof tables->health;
   tables->health.checks = tables->check_pointers;
-  tables->plugin = (trellis_plugin){sizeof(trellis_plugin),
-                                    tables->used,
-                                    tables,
-                                    tables->pointers,
-                                    start,
-                                    stop,
-                                    destroy,
-                                    get_extension};
+  tables->plugin = (trellis_plugin){
+      sizeof(trellis_plugin), tables->used, tables, tables->pointers, start, stop, destroy, get_extension};
   return &tables->plugin;
 }
 
@@ -319,7 +325,8 @@ void trellis_go_free_tables(trellis_go_tables *tables) {
     free((char *)tables->handlers[i].group.data);
     free((char *)tables->handlers[i].subject_data.data);
   }
-  for (uint32_t i = 0; i < tables->health.check_count; ++i) free((char *)tables->checks[i].name.data);
+  for (uint32_t i = 0; i < tables->health.check_count; ++i)
+    free((char *)tables->checks[i].name.data);
   free(tables->handlers);
   free(tables->pointers);
   free(tables);
