@@ -65,7 +65,6 @@ struct Config {
   std::chrono::milliseconds connect_retry_max{5000};
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
   std::chrono::milliseconds health_interval{30'000}; // between heartbeats of a plugin
-  std::vector<std::string> nats_servers;             // [nats]
   std::size_t isolation_uid_base = 90'000;
   std::vector<std::string> nats_servers; // [nats]
   PolicyConfig policy;

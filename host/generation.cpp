@@ -155,6 +155,8 @@ struct Generation::State {
   bool clean = true;                                  // nothing of it was left behind
 
   const Manifest &manifest() const { return artifact->manifest(); }
+  const std::string &program() const { return isolated ? isolated->program() : code.program; }
+  const std::string &version() const { return isolated ? isolated->version() : code.version; }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
 
   Result<void> create();
@@ -182,22 +184,23 @@ struct Generation::State {
 Result<void> Generation::State::create() {
   const auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
   if (!made) return made;
-  const auto problems = table_disagreements(*plugin, artifact->manifests(), config.role);
+  const auto problems =
+      table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, program()));
   if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
   return check_extensions();
 }
 
 // The same struct, whose functions reach a process of its own.
 Result<void> Generation::State::create_isolated() {
-  isolation::IsolatedPlugin::Options options{config.name,
-                                             artifact,
-                                             config.isolation_settings,
-                                             config.limits.max_concurrency,
-                                             config.limits.deadline,
-                                             host.config.state_dir,
-                                             host.config.isolation_uid_base,
-                                             [notify = host.on_quarantined, name = config.name](
-                                                 const std::string &why) { notify(name, why); }};
+  isolation::IsolatedPlugin::Options options{
+      config.name,
+      artifact,
+      config.isolation_settings,
+      config.limits.max_concurrency,
+      config.limits.deadline,
+      host.config.state_dir,
+      host.config.isolation_uid_base,
+      [notify = host.on_quarantined, name = config.name](const std::string &why) { notify(name, why); }};
   auto made = isolation::IsolatedPlugin::create(std::move(options), api.table());
   if (!made) return tl::make_unexpected(made.error());
   isolated = std::move(*made);
@@ -220,10 +223,6 @@ Result<void> Generation::State::create_here() {
   if (!TRELLIS_HAS(trellis_plugin, plugin, handlers))
     return fail("create_failed", config.name, "the plugin struct is smaller than its first version",
                 "a trellis_plugin");
-  const auto problems =
-      table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, *code.entry));
-  if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
-  return check_extensions();
   return {};
 }
 
@@ -327,7 +326,7 @@ void Generation::State::make_surfaces() {
                                [this](const CallEvent &event) { report(event); }};
   auto rpcs = std::make_unique<RpcSurfaces>(context);
   calls = &rpcs->calls();
-  auto health = std::make_unique<HealthSurfaces>(context, *rpcs, *code.entry);
+  auto health = std::make_unique<HealthSurfaces>(context, *rpcs, program(), version());
   surfaces.push_back(std::move(rpcs));
   auto listeners = std::make_unique<EventSurfaces>(context, bindings);
   events = listeners.get();

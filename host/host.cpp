@@ -56,11 +56,10 @@ Host::~Host() = default;
 
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied};
   const auto on_quarantined = [this](const std::string &plugin, const std::string &why) {
     post([this, plugin, why] { quarantine(plugin, why); });
   };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied, on_quarantined};
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied, on_quarantined};
 }
 
 void Host::post(std::function<void()> message) {
