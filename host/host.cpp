@@ -182,7 +182,9 @@ void Host::apply(std::vector<PluginConfig> wanted) {
   for (auto &plugin : wanted) {
     names.insert(plugin.name);
     auto &slot = slots_[plugin.name];
-    if (!slot) slot = std::make_unique<Slot>();
+    if (!slot)
+      slot =
+          removed_.contains(plugin.name) ? std::move(removed_.extract(plugin.name).mapped()) : std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
     slot->config = std::move(plugin);

@@ -138,6 +138,7 @@ private:
 
   // Of the control thread alone.
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+  std::map<std::string, std::unique_ptr<Slot>> removed_; // copies of the code of plugins that were removed
   std::vector<std::shared_ptr<Generation>> left_behind_;
   std::size_t inspections_ = 0; // under way
   std::size_t questions_ = 0;   // to policy, unanswered
