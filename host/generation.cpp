@@ -116,6 +116,7 @@ struct Generation::State {
   const SessionKey key;
 
   Repeated repeated;
+  LastProblem last_problem;
   Outgoing outgoing;
   const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
   HostApi api;
@@ -349,12 +350,14 @@ void Generation::State::destroy() {
 }
 
 void Generation::State::report(const CallEvent &event) {
+  last_problem.set({unix_ms_now(), std::string(event_text(event.kind)) + ": " + event.surface});
   if (const auto times = repeated.count(event.kind); times > 0)
     host.log.warn(event_text(event.kind),
                   {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
 }
 
 void Generation::State::report(const Error &problem) {
+  last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()});
   host.log.warn(
       problem.code == transport_error::kDenied ? "refused by the NATS server: outside the contract"
                                                : "connection problem",
@@ -424,6 +427,13 @@ const SessionKey &Generation::key() const {
 }
 Calls::Counts Generation::counts() const {
   return state_->calls ? state_->calls->counts() : Calls::Counts{};
+}
+std::optional<Generation::Connection> Generation::connection() const {
+  if (!state_->transport) return std::nullopt;
+  return Connection{state_->transport->state(), state_->transport->counts()};
+}
+std::optional<Problem> Generation::last_problem() const {
+  return state_->last_problem.last();
 }
 
 } // namespace trellis::host

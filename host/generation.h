@@ -12,12 +12,14 @@
 #include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "last_problem.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -65,7 +67,14 @@ public:
   const Artifact &artifact() const;
   const PluginConfig &config() const;
   const SessionKey &key() const;
-  Calls::Counts counts() const; // [thread-safe] once start has returned
+  // [thread-safe] All three once start has returned.
+  Calls::Counts counts() const;
+  struct Connection {
+    ConnectionState state;
+    NatsTransport::Counts counts;
+  };
+  std::optional<Connection> connection() const; // what its surfaces are wired on
+  std::optional<Problem> last_problem() const;
 
 private:
   struct State;

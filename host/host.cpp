@@ -218,14 +218,24 @@ HostStatus Host::status() const {
   const auto is_busy = [](const auto &entry) { return entry.second->busy; };
   HostStatus out{config_.name, questions_ == 0 && std::ranges::none_of(slots_, is_busy), {}};
   for (const auto &[name, slot] : slots_) {
-    PluginStatus plugin{name,         slot->config.role, slot->config.deployment, slot->phase, slot->detail, {}, {}, {},
-                        slot->loaded, std::nullopt};
+    PluginStatus plugin;
+    plugin.name = name;
+    plugin.role = slot->config.role;
+    plugin.deployment = slot->config.deployment;
+    plugin.phase = slot->phase;
+    plugin.detail = slot->detail;
+    plugin.generations = slot->loaded;
+    plugin.max_generations = config_.max_generations;
     if (const auto *manifest = slot->manifest()) {
       plugin.contract_id = manifest->id();
       plugin.contract_digest = manifest->digest();
     }
     if (slot->key) plugin.session_key = slot->key->text();
-    if (slot->running) plugin.counts = slot->running->counts();
+    if (slot->running) {
+      plugin.counts = slot->running->counts();
+      plugin.connection = slot->running->connection();
+      plugin.last_problem = slot->running->last_problem();
+    }
     out.plugins.push_back(std::move(plugin));
   }
   return out;

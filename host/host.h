@@ -45,7 +45,11 @@ struct PluginStatus {
   std::string contract_id, contract_digest; // of what runs, else of the file; "" while unknown
   std::string session_key;                  // public
   std::size_t generations = 0;              // copies of its code in this process
-  std::optional<Calls::Counts> counts;      // while it runs
+  std::size_t max_generations = 0;
+  // While it runs.
+  std::optional<Calls::Counts> counts;
+  std::optional<Generation::Connection> connection;
+  std::optional<Problem> last_problem;
 };
 struct HostStatus {
   std::string host;
