@@ -133,6 +133,7 @@ struct Generation::State {
   const std::string bindings;
 
   Repeated repeated;
+  LastProblem last_problem;
   Outgoing outgoing;
   const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
   PluginGauges gauges;
@@ -179,6 +180,7 @@ struct Generation::State {
   void destroy();
 
   void report(const CallEvent &event);
+  void keep(const Error &problem) { last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()}); }
 };
 
 Result<void> Generation::State::create() {
@@ -269,6 +271,7 @@ Result<void> Generation::State::open_connections() {
     log_connection_state(host, config, name, state, detail);
   };
   options.on_problem = [this](std::string_view, const Error &problem) {
+    keep(problem);
     log_connection_problem(host, config, problem);
   };
   if (auto opened = privileged->open(host.loop, std::move(options)); !opened) return opened;
@@ -281,6 +284,10 @@ void Generation::State::open_own_connection() {
   options.on_state = [this, log = std::move(options.on_state)](ConnectionState state, const std::string &detail) {
     if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
     log(state, detail);
+  };
+  options.on_problem = [this, log = std::move(options.on_problem)](const Error &problem) {
+    keep(problem);
+    log(problem);
   };
   own_transport = NatsTransport::open(host.loop, std::move(options));
   transport = own_transport.get();
@@ -403,6 +410,7 @@ void Generation::State::destroy() {
 }
 
 void Generation::State::report(const CallEvent &event) {
+  last_problem.set({unix_ms_now(), std::string(event_text(event.kind)) + ": " + event.surface});
   if (const auto times = repeated.count(event.kind); times > 0)
     host.log.warn(event_text(event.kind),
                   {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
@@ -479,6 +487,13 @@ const SessionKey &Generation::key() const {
 }
 Calls::Counts Generation::counts() const {
   return state_->calls ? state_->calls->counts() : Calls::Counts{};
+}
+std::optional<Generation::Connection> Generation::connection() const {
+  if (!state_->transport) return std::nullopt;
+  return Connection{state_->transport->state(), state_->transport->counts()};
+}
+std::optional<Problem> Generation::last_problem() const {
+  return state_->last_problem.last();
 }
 
 std::optional<isolation::IsolatedPlugin::Status> Generation::isolation() const {

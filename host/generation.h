@@ -13,6 +13,7 @@
 #include "config.h"
 #include "contract_directory.h"
 #include "isolation/isolated_plugin.h"
+#include "last_problem.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
@@ -73,11 +74,16 @@ public:
   const PluginConfig &config() const;
   const SessionKey &key() const;
   const std::string &bindings() const;
-  Calls::Counts counts() const; // [thread-safe] once start has returned
-  // [thread-safe] once start has returned. Brings the plugin's metrics up to date.
+  // Brings the plugin's metrics up to date. [thread-safe] once start has returned, like all that follow.
   void sample_metrics();
-  // [thread-safe] once start has returned. Of a plugin in a process of its own.
-  std::optional<isolation::IsolatedPlugin::Status> isolation() const;
+  Calls::Counts counts() const;
+  struct Connection {
+    ConnectionState state;
+    NatsTransport::Counts counts;
+  };
+  std::optional<Connection> connection() const; // what its surfaces are wired on
+  std::optional<Problem> last_problem() const;
+  std::optional<isolation::IsolatedPlugin::Status> isolation() const; // of a plugin in a process of its own
 
 private:
   struct State;

@@ -191,7 +191,9 @@ void Host::apply(std::vector<PluginConfig> wanted) {
   for (auto &plugin : wanted) {
     names.insert(plugin.name);
     auto &slot = slots_[plugin.name];
-    if (!slot) slot = std::make_unique<Slot>();
+    if (!slot)
+      slot =
+          removed_.contains(plugin.name) ? std::move(removed_.extract(plugin.name).mapped()) : std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
     slot->quarantined.clear();
@@ -226,8 +228,14 @@ HostStatus Host::status() const {
   const auto is_busy = [](const auto &entry) { return entry.second->busy; };
   HostStatus out{config_.name, questions_ == 0 && std::ranges::none_of(slots_, is_busy), {}};
   for (const auto &[name, slot] : slots_) {
-    PluginStatus plugin{name,         slot->config.role, slot->config.deployment, slot->phase, slot->detail, {}, {}, {},
-                        slot->loaded, std::nullopt};
+    PluginStatus plugin;
+    plugin.name = name;
+    plugin.role = slot->config.role;
+    plugin.deployment = slot->config.deployment;
+    plugin.phase = slot->phase;
+    plugin.detail = slot->detail;
+    plugin.generations = slot->loaded;
+    plugin.max_generations = config_.max_generations;
     if (const auto *manifest = slot->manifest()) {
       plugin.contract_id = manifest->id();
       plugin.contract_digest = manifest->digest();
@@ -235,8 +243,12 @@ HostStatus Host::status() const {
     if (slot->key) plugin.session_key = slot->key->text();
     plugin.isolation = slot->config.isolation;
     plugin.last_crash = slot->last_crash;
-    if (slot->running) plugin.counts = slot->running->counts();
-    if (slot->running) plugin.process = slot->running->isolation();
+    if (slot->running) {
+      plugin.counts = slot->running->counts();
+      plugin.connection = slot->running->connection();
+      plugin.last_problem = slot->running->last_problem();
+      plugin.process = slot->running->isolation();
+    }
     if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
     out.plugins.push_back(std::move(plugin));
   }

@@ -46,10 +46,14 @@ struct PluginStatus {
   std::string contract_id, contract_digest; // of what runs, else of the file; "" while unknown
   std::string session_key;                  // public
   std::size_t generations = 0;              // copies of its code in this process
-  std::optional<Calls::Counts> counts;      // while it runs
+  std::size_t max_generations = 0;
   Isolation isolation = Isolation::automatic;
-  std::optional<isolation::IsolatedPlugin::Status> process = {}; // of an isolated one while it runs
-  std::string last_crash = {};                                   // of an isolated one, since it was configured
+  std::string last_crash = {}; // of an isolated one, since it was configured
+  // While it runs.
+  std::optional<Calls::Counts> counts;
+  std::optional<Generation::Connection> connection;
+  std::optional<Problem> last_problem;
+  std::optional<isolation::IsolatedPlugin::Status> process = {}; // of an isolated one
 };
 struct HostStatus {
   std::string host;
@@ -148,6 +152,7 @@ private:
 
   // Of the control thread alone.
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+  std::map<std::string, std::unique_ptr<Slot>> removed_; // copies of the code of plugins that were removed
   std::vector<std::shared_ptr<Generation>> left_behind_;
   std::size_t inspections_ = 0; // under way
   std::size_t questions_ = 0;   // to policy, unanswered

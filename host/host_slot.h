@@ -56,6 +56,14 @@ struct Host::Slot {
   void keep_idle(const Generation &ended) {
     if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};
   }
+  // What outlives its removal, for when it is added again: code stays mapped, and counts.
+  std::unique_ptr<Slot> copies_only() {
+    auto out = std::make_unique<Slot>();
+    out->loaded = loaded;
+    out->idle = std::move(idle);
+    out->loaded_from = std::move(loaded_from);
+    return out;
+  }
   // Of what runs, else of the file; nullptr while neither is there.
   const Manifest *manifest() const {
     return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;

@@ -164,6 +164,7 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
   }
   if (result) {
     const bool replaced = slot.running != nullptr;
+    if (replaced) slot.keep_idle(*slot.running); // two copies in turn serve any number of changes of the table
     slot.running = std::move(fresh);
     slot.retry_pause = {};
     enter(slot, Phase::running, replaced ? "replaced its predecessor" : "");
@@ -236,6 +237,7 @@ void Host::retire(const std::string &name) {
   if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
   if (!stopping_) log_.info("plugin removed", {{"plugin", name}});
   metrics_.forget(name);
+  if (slot.loaded > 0) removed_[name] = slot.copies_only();
   slots_.erase(name);
 }
 

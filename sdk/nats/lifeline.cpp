@@ -1,5 +1,6 @@
 #include "nats/lifeline.h"
 #include "nats/backoff.h"
+#include "wire/ulid.h"
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -302,6 +303,12 @@ bool Lifeline::switch_to(Link fresh, std::vector<std::shared_ptr<Binding>> ended
     ++counts_.rotations;
   }
   current_ = std::move(fresh);
+  counts_.connected_at = unix_ms_now();
+  counts_.expires_at =
+      current_.expires == kNever
+          ? 0
+          : counts_.connected_at +
+                std::chrono::duration_cast<milliseconds>(current_.expires - steady_clock::now()).count();
   rotate_wanted_ = false;
   next_attempt_ = {};
   ++counts_.connects;

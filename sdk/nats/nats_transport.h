@@ -88,6 +88,8 @@ public:
 
   struct Counts {
     std::uint64_t connects = 0, rotations = 0, permission_errors = 0;
+    // Unix milliseconds. When the present connection, or the last one, was made; when its credentials end, 0: never.
+    std::int64_t connected_at = 0, expires_at = 0;
   };
   virtual Counts counts() const = 0;
 };
