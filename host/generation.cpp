@@ -1,7 +1,6 @@
 #include "generation.h"
 
 #include "contracts/json_write.h"
-#include "event_publishing.h"
 #include "event_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
@@ -206,7 +205,7 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
   client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
   make_surfaces();
-  publishing = std::make_unique<EventPublishing>(artifact->manifests(), host.contracts, *transport);
+  publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport);
   api.connect({calls, &outgoing, client.get(), transport, publishing.get()});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};

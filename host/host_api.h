@@ -13,13 +13,13 @@
 #include <trellis/plugin.h>
 
 namespace trellis {
+class EventPublishing;
 class RpcClient;
 class Transport;
 } // namespace trellis
 
 namespace trellis::host {
 
-class EventPublishing;
 class PrivilegedConnections;
 
 class HostApi {
