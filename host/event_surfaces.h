@@ -15,8 +15,10 @@ public:
   void drain(std::function<void()> done) override { wiring_.drain(std::move(done)); }
   bool wait_idle(Clock::time_point until) override { return wiring_.wait_idle(until); }
   void stop(Clock::time_point until) override { wiring_.stop(until); }
-  // [network thread] The plugin's transport has a new connection.
+  // [network thread] The plugin's transport has a connection again.
   void connected() { wiring_.connected(); }
+  // [thread-safe] Contracts that it waits for may be known now.
+  void contracts_changed() { wiring_.contracts_changed(); }
 
 private:
   EventWiring wiring_;

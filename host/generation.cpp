@@ -425,6 +425,7 @@ LoadedCode Generation::idle_code() const {
 }
 
 void Generation::rotate() {
+  if (auto *listeners = state_->events.load()) listeners->contracts_changed();
   if (state_->own_transport) state_->own_transport->rotate();
 }
 

@@ -92,6 +92,11 @@ void EventWiring::connected() {
   if (!open_) return;
   for (const auto &group : groups_)
     group->connected();
+}
+
+void EventWiring::contracts_changed() {
+  const std::lock_guard lock(mutex_);
+  if (!open_) return;
   const bool unwired = std::ranges::any_of(live_, [](const Live &live) { return !live.listener; });
   if (unwired || !waiting_groups_.empty())
     config_.post({[](void *self, std::uint64_t) { static_cast<EventWiring *>(self)->open_known(); }, this, 0,

@@ -3,8 +3,7 @@
 //
 // What only shows at run time (a contract that isn't known yet, a group without a consumer or with an event that nobody
 // handles) is reported and leaves the rest running: a group that doesn't start loses nothing, its events wait in the
-// stream. A listener of a contract that becomes known later is wired at connected(), which whoever knows the contracts
-// causes for everybody who uses one that changed.
+// stream. A listener of a contract that becomes known later is wired then: contracts_changed().
 #pragma once
 
 #include "runtime/event_group.h"
@@ -41,8 +40,10 @@ public:
 
   // Subscribes, and starts the groups. Errors: those of listener_subject, compile_event and Transport::subscribe.
   Result<void> open();
-  // [network thread] The transport has a new connection.
+  // [network thread] The transport has a connection again.
   void connected();
+  // [thread-safe] What wasn't known may be known now; looked at on a worker.
+  void contracts_changed();
   // Takes nothing new; `done` runs when all live subscriptions have handed over what had arrived.
   void drain(std::function<void()> done);
   // [may block] Waits until everything that was taken is finished; false when `until` came first.
