@@ -1,8 +1,8 @@
 #include "events_api.h"
 
 #include "abi_values.h"
-#include "event_publishing.h"
 #include "host_api.h"
+#include "runtime/event_publishing.h"
 #include <functional>
 #include <utility>
 
