@@ -42,6 +42,7 @@ struct CallEvent {
   enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released } kind;
   std::string surface;
   std::string detail;
+  std::string request_id = {}, trace_id = {}; // as far as known
 };
 
 class Calls {
