@@ -3,6 +3,7 @@
 #include "contracts/json.h"
 #include "host/config.h"
 #include "host/control_socket.h"
+#include "host_watch.h"
 #include <memory>
 #include <ostream>
 #include <rapidjson/document.h>
@@ -14,6 +15,8 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::string config = "trellis.toml", state_dir;
+  bool watch = false;
+  std::int64_t interval_s = 2;
 };
 
 Result<std::filesystem::path> socket_of(const Options &options) {
@@ -55,7 +58,14 @@ bool settled(const JsonValue &answer) {
   return flag && flag->IsBool() && flag->GetBool();
 }
 
+int run_watch(const Options &options, Output &out) {
+  if (const auto socket = socket_of(options); !socket) return out.fail(socket.error());
+  const auto interval = std::chrono::seconds(options.interval_s);
+  return watch_host([&] { return ask(options, R"({"op":"status"})", 3s); }, interval, out);
+}
+
 int run_status(const Options &options, Output &out) {
+  if (options.watch) return run_watch(options, out);
   const auto answer = ask(options, R"({"op":"status"})", 10s);
   if (!answer) return out.fail(answer.error());
   Report report;
@@ -104,8 +114,11 @@ void add_host_commands(Command root) {
     command.option("--config", options->config, "its trellis.toml, which says where its state is");
     command.option("--state-dir", options->state_dir, "its state folder, instead of --config");
     command.action([options, run](Output &out) { return run(*options, out); });
+    return command;
   };
-  add("status", "Which plugins run, and why others don't", run_status);
+  auto status = add("status", "Which plugins run, and why others don't", run_status);
+  status.flag("--watch", options->watch, "show it again and again, with rates, until Ctrl-C");
+  status.number("--interval", options->interval_s, 1, 3600, "seconds between two looks of --watch");
   add("reload", "Read trellis.toml and the policy again", run_reload);
   add("metrics", "What it counts, for Prometheus; docs/metrics.md has every name", run_metrics);
   add("keys", "The public keys of its plugins, for provisioning them", run_keys);

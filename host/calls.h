@@ -39,7 +39,21 @@ struct RpcRoute {
 // What happened, for the log and the metrics; `plugin` is added by the receiver, which is called from any thread and
 // must not block.
 struct CallEvent {
-  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released } kind;
+  enum class Kind {
+    overloaded,
+    deadline,
+    bad_output,
+    bad_error,
+    send_failed,
+    released,
+    event_undecodable,
+    event_failed,
+    event_lost,
+    event_dropped,
+    event_waits,
+    group_restarting,
+    too_many_streams,
+  } kind;
   std::string surface;
   std::string detail;
   std::string request_id = {}, trace_id = {}; // as far as known

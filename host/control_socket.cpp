@@ -2,6 +2,7 @@
 
 #include "contracts/json_write.h"
 #include "runtime/metrics_text.h"
+#include "wire/ulid.h"
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -77,6 +78,35 @@ std::string calls_json(const Calls::Counts &counts) {
       .str();
 }
 
+std::string_view state_name(ConnectionState state) {
+  switch (state) {
+  case ConnectionState::connecting: return "connecting";
+  case ConnectionState::connected: return "connected";
+  case ConnectionState::disconnected: return "disconnected";
+  case ConnectionState::closed: return "closed";
+  }
+  return "unknown";
+}
+
+std::string time_text(std::int64_t unix_ms) {
+  return unix_ms == 0 ? std::string() : iso_time(unix_ms);
+}
+
+std::string connection_json(const Generation::Connection &connection) {
+  const auto &counts = connection.counts;
+  return JsonObjectText()
+      .text("state", state_name(connection.state))
+      .text("since", time_text(counts.connected_at))
+      .text("credentialsExpire", time_text(counts.expires_at))
+      .number("connects", static_cast<std::int64_t>(counts.connects))
+      .number("rotations", static_cast<std::int64_t>(counts.rotations))
+      .str();
+}
+
+std::string problem_json(const Problem &problem) {
+  return JsonObjectText().text("time", time_text(problem.at)).text("text", problem.text).str();
+}
+
 std::string plugin_json(const PluginStatus &plugin) {
   JsonObjectText out;
   out.text("name", plugin.name)
@@ -87,8 +117,14 @@ std::string plugin_json(const PluginStatus &plugin) {
       .text("contractId", plugin.contract_id)
       .text("contractDigest", plugin.contract_digest)
       .text("sessionKey", plugin.session_key)
-      .number("generations", static_cast<std::int64_t>(plugin.generations));
+      .number("generations", static_cast<std::int64_t>(plugin.generations))
+      .number("maxGenerations", static_cast<std::int64_t>(plugin.max_generations));
+  if (plugin.isolation == Isolation::process) out.text("isolation", "process").text("lastCrash", plugin.last_crash);
+  if (plugin.process)
+    out.number("pid", plugin.process->pid).number("restarts", static_cast<std::int64_t>(plugin.process->restarts));
   if (plugin.counts) out.json("calls", calls_json(*plugin.counts));
+  if (plugin.connection) out.json("connection", connection_json(*plugin.connection));
+  if (plugin.last_problem) out.json("lastError", problem_json(*plugin.last_problem));
   return out.str();
 }
 

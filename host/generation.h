@@ -12,6 +12,8 @@
 #include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "isolation/isolated_plugin.h"
+#include "last_problem.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
@@ -19,6 +21,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -36,13 +39,16 @@ struct HostParts {
   MetricsDirectory &metrics;
   // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
   std::function<void(const std::string &plugin)> on_denied;
+  // [thread-safe] An isolated plugin crashed too often and stays down.
+  std::function<void(const std::string &plugin, const std::string &why)> on_quarantined;
 };
 
 class Generation {
 public:
   // `code`: of this artifact, whose instance has ended (idle_code of an earlier generation); empty: a copy is loaded.
+  // `bindings`: `resources` of the policy's answer, JSON, or "".
   Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-             LoadedCode code = {});
+             std::string bindings, LoadedCode code = {});
   // Call stop() first.
   ~Generation();
   Generation(const Generation &) = delete;
@@ -67,9 +73,17 @@ public:
   const Artifact &artifact() const;
   const PluginConfig &config() const;
   const SessionKey &key() const;
-  Calls::Counts counts() const; // [thread-safe] once start has returned
-  // [thread-safe] once start has returned. Brings the plugin's metrics up to date.
+  const std::string &bindings() const;
+  // Brings the plugin's metrics up to date. [thread-safe] once start has returned, like all that follow.
   void sample_metrics();
+  Calls::Counts counts() const;
+  struct Connection {
+    ConnectionState state;
+    NatsTransport::Counts counts;
+  };
+  std::optional<Connection> connection() const; // what its surfaces are wired on
+  std::optional<Problem> last_problem() const;
+  std::optional<isolation::IsolatedPlugin::Status> isolation() const; // of a plugin in a process of its own
 
 private:
   struct State;

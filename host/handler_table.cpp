@@ -17,6 +17,8 @@ bool any_in(const std::optional<Section> &section) {
   return section && !section->empty();
 }
 
+constexpr std::uint32_t kMaxHandlers = 65536; // far more than a contract can declare: the count is garbage
+
 template <class Surface>
 bool declares(const std::optional<Named<Surface>> &section, std::string_view name) {
   return section && find_named(*section, name);
@@ -76,8 +78,13 @@ public:
       : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane), answered_(answered) {}
 
   std::vector<std::string> run(const trellis_plugin &plugin) {
+    if (plugin.handler_count > kMaxHandlers || (plugin.handler_count > 0 && !plugin.handlers)) {
+      problem("the table has " + std::to_string(plugin.handler_count) + " handlers" +
+              (plugin.handlers ? ", more than " + std::to_string(kMaxHandlers) : " and is NULL"));
+      return std::move(problems_);
+    }
     for (std::uint32_t i = 0; i < plugin.handler_count; ++i) {
-      const trellis_handler *handler = plugin.handlers ? plugin.handlers[i] : nullptr;
+      const trellis_handler *handler = plugin.handlers[i];
       if (!handler || !TRELLIS_HAS(trellis_handler, handler, name))
         problems_.push_back("handler " + std::to_string(i) + " is NULL or too small");
       else
@@ -160,8 +167,6 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
   std::vector<std::string> unserved;
   if (any_in(model.operations)) unserved.emplace_back("operations: no provider is enabled for them");
   if (any_in(model.jobs)) unserved.emplace_back("jobs: no provider is enabled for them");
-  if (any_in(model.feeds)) unserved.emplace_back("feeds: this host doesn't serve them");
-  if (any_in(model.event_consumers)) unserved.emplace_back("eventConsumers: this host doesn't serve them");
   if (any_in(model.state)) unserved.emplace_back("state: this host doesn't serve it");
   if (model.resources && (any_in(model.resources->kv) || any_in(model.resources->store)))
     unserved.emplace_back("resources: this host's policy can't create them");

@@ -75,13 +75,14 @@ bool is_check(const trellis_health_check *check) {
 
 } // namespace
 
-std::vector<std::string> host_answered_rpcs(std::string_view plugin, const trellis_plugin_entry &program) {
-  return {health_method(plugin), health_method(view(program.name))};
+std::vector<std::string> host_answered_rpcs(std::string_view plugin, std::string_view program) {
+  return {health_method(plugin), health_method(program)};
 }
 
-HealthSurfaces::HealthSurfaces(SurfaceContext context, RpcSurfaces &rpcs, const trellis_plugin_entry &program)
+HealthSurfaces::HealthSurfaces(SurfaceContext context, RpcSurfaces &rpcs, std::string_view program,
+                               std::string_view version)
     : context_(std::move(context)), rpcs_(rpcs), rpc_names_(host_answered_rpcs(context_.config.name, program)),
-      version_(utf8_text(view(program.version))) {}
+      version_(utf8_text(version)) {}
 
 Result<void> HealthSurfaces::open() {
   const bool beats = publishes_heartbeat(context_.contracts, context_.config.role);

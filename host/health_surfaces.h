@@ -16,8 +16,8 @@ inline constexpr std::uint32_t kMaxHealthChecks = 64; // of one plugin
 
 class HealthSurfaces : public SurfaceKind {
 public:
-  // `rpcs` outlives it and is opened before. `program`: of the plugin's entry.
-  HealthSurfaces(SurfaceContext context, RpcSurfaces &rpcs, const trellis_plugin_entry &program);
+  // `rpcs` outlives it and is opened before. `program`, `version`: what the plugin's entry says.
+  HealthSurfaces(SurfaceContext context, RpcSurfaces &rpcs, std::string_view program, std::string_view version);
 
   // Error "health_malformed": the plugin's table of checks is.
   Result<void> open() override;
@@ -49,6 +49,6 @@ private:
 
 // The rpcs that the host answers when the table leaves them out: <Plugin>.Health, by the plugin's name in trellis.toml
 // and by its program's own.
-std::vector<std::string> host_answered_rpcs(std::string_view plugin, const trellis_plugin_entry &program);
+std::vector<std::string> host_answered_rpcs(std::string_view plugin, std::string_view program);
 
 } // namespace trellis::host

@@ -29,6 +29,7 @@ std::string_view phase_name(Phase phase) {
   case Phase::stopping: return "stopping";
   case Phase::failed: return "failed";
   case Phase::disabled: return "disabled";
+  case Phase::quarantined: return "quarantined";
   }
   return "unknown";
 }
@@ -55,7 +56,10 @@ Host::~Host() = default;
 
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied};
+  const auto on_quarantined = [this](const std::string &plugin, const std::string &why) {
+    post([this, plugin, why] { quarantine(plugin, why); });
+  };
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied, on_quarantined};
 }
 
 void Host::post(std::function<void()> message) {
@@ -187,9 +191,12 @@ void Host::apply(std::vector<PluginConfig> wanted) {
   for (auto &plugin : wanted) {
     names.insert(plugin.name);
     auto &slot = slots_[plugin.name];
-    if (!slot) slot = std::make_unique<Slot>();
+    if (!slot)
+      slot =
+          removed_.contains(plugin.name) ? std::move(removed_.extract(plugin.name).mapped()) : std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
+    slot->quarantined.clear();
     slot->config = std::move(plugin);
   }
   std::vector<std::string> gone;
@@ -221,14 +228,28 @@ HostStatus Host::status() const {
   const auto is_busy = [](const auto &entry) { return entry.second->busy; };
   HostStatus out{config_.name, questions_ == 0 && std::ranges::none_of(slots_, is_busy), {}};
   for (const auto &[name, slot] : slots_) {
-    PluginStatus plugin{name,         slot->config.role, slot->config.deployment, slot->phase, slot->detail, {}, {}, {},
-                        slot->loaded, std::nullopt};
+    PluginStatus plugin;
+    plugin.name = name;
+    plugin.role = slot->config.role;
+    plugin.deployment = slot->config.deployment;
+    plugin.phase = slot->phase;
+    plugin.detail = slot->detail;
+    plugin.generations = slot->loaded;
+    plugin.max_generations = config_.max_generations;
     if (const auto *manifest = slot->manifest()) {
       plugin.contract_id = manifest->id();
       plugin.contract_digest = manifest->digest();
     }
     if (slot->key) plugin.session_key = slot->key->text();
-    if (slot->running) plugin.counts = slot->running->counts();
+    plugin.isolation = slot->config.isolation;
+    plugin.last_crash = slot->last_crash;
+    if (slot->running) {
+      plugin.counts = slot->running->counts();
+      plugin.connection = slot->running->connection();
+      plugin.last_problem = slot->running->last_problem();
+      plugin.process = slot->running->isolation();
+    }
+    if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
     out.plugins.push_back(std::move(plugin));
   }
   return out;

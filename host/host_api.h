@@ -14,12 +14,14 @@
 
 namespace trellis {
 class PluginMetrics;
+class FeedStreams;
 class RpcClient;
 class Transport;
 } // namespace trellis
 
 namespace trellis::host {
 
+class EventPublishing;
 class PrivilegedConnections;
 
 class HostApi {
@@ -39,8 +41,15 @@ public:
     Outgoing *outgoing = nullptr;
     RpcClient *client = nullptr;
     Transport *transport = nullptr;
+    EventPublishing *events = nullptr;
+    FeedStreams *feeds = nullptr; // of a plugin that has feeds
   };
   void connect(Parts parts);
+  // [thread-safe] nullptr before connect. For the functions of extensions.
+  const Parts *parts() const { return connected_.load() ? &parts_ : nullptr; }
+
+  // For an extension, whose functions get the same `self`: nullptr before connect.
+  static EventPublishing *events_of(void *self);
 
 private:
   struct Functions; // the C functions

@@ -31,7 +31,7 @@ RpcSurfaces::RpcSurfaces(SurfaceContext context)
 Result<void> RpcSurfaces::open() {
   for (std::uint32_t i = 0; i < context_.plugin.handler_count; ++i) {
     const auto &handler = *context_.plugin.handlers[i];
-    if (handler.kind != TRELLIS_SURFACE_RPC || !handler.rpc) continue;
+    if (handler.kind != TRELLIS_SURFACE_RPC || !TRELLIS_HAS(trellis_handler, &handler, rpc) || !handler.rpc) continue;
     const auto contract = std::ranges::find(context_.contracts, view(handler.contract_id), &Manifest::id);
     if (auto done = serve(*contract, view(handler.name), handler.rpc, nullptr); !done) return done;
   }

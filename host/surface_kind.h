@@ -58,6 +58,8 @@ public:
   virtual bool wait_idle(Clock::time_point until) = 0;
   // [may block] After the plugin's stop: end what is left, with an error for whoever waits.
   virtual void stop(Clock::time_point until) = 0;
+  // New credentials for connections that the kind has of its own.
+  virtual void rotate() {}
 };
 
 // Counts drains that are under way and tells when the last has finished.

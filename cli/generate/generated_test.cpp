@@ -336,6 +336,10 @@ struct Everything : Handlers {
     return deferred;
   }
   rpc::Ping::Reply ping(const Ping &, Call &) override { return deferred; } // forgets to keep the call
+  void everything_watch(const feeds::EverythingWatch::Input &, Stream<feeds::EverythingWatch::Event> stream) override {
+    watching.emplace(std::move(stream));
+  }
+  std::optional<Stream<feeds::EverythingWatch::Event>> watching;
 };
 
 struct ServiceFixture {
@@ -365,9 +369,11 @@ struct ServiceFixture {
 
 } // namespace
 
-TEST_CASE("serve registers every rpc of the contract") {
+TEST_CASE("serve registers every rpc and feed of the contract") {
   const ServiceFixture fixture;
-  REQUIRE(fixture.plugin->handler_count == 3);
+  REQUIRE(fixture.plugin->handler_count == 4);
+  CHECK(fixture.plugin->handlers[3]->kind == TRELLIS_SURFACE_FEED);
+  CHECK(view(fixture.plugin->handlers[3]->name) == "Everything.Watch");
   CHECK(view(fixture.plugin->handlers[0]->name) == "Everything.Place");
   CHECK(view(fixture.plugin->handlers[0]->contract_id) == kContractId);
 }

@@ -32,10 +32,10 @@ void set_text(JsonDocument &object, std::string_view name, std::string_view valu
 }
 
 // 06 §4.5: members of the same name are overwritten, and the subject doesn't leave the service.
-std::string annotated(JsonDocument context, const ServiceIdentity &service, const RpcMethod &method,
+std::string annotated(JsonDocument context, const ServiceIdentity &service, const SurfaceName &surface,
                       const AdmittedRequest &request) {
   context.EraseMember("subject");
-  set_text(context, "method", method.name);
+  set_text(context, surface.member, surface.name);
   set_text(context, "requestId", request.request_id);
   set_text(context, "service", service.name);
   set_text(context, "contractId", service.contract_id);
@@ -159,6 +159,11 @@ RpcReply success_reply(const RpcMethod &method, std::string_view output, std::st
 
 HandlerErrorReply error_reply(const ServiceIdentity &service, const RpcMethod &method, const AdmittedRequest &request,
                               const HandlerError &error) {
+  return error_reply(service, SurfaceName{"method", method.name}, request, error);
+}
+
+HandlerErrorReply error_reply(const ServiceIdentity &service, const SurfaceName &surface,
+                              const AdmittedRequest &request, const HandlerError &error) {
   auto given_context = read_object(error.context);
   auto given_fields = read_object(error.fields);
   const auto wrong = defect(error, given_context, given_fields);
@@ -174,7 +179,7 @@ HandlerErrorReply error_reply(const ServiceIdentity &service, const RpcMethod &m
   } else {
     envelope = typed_error(error, std::move(fields));
   }
-  envelope.context = annotated(std::move(context), service, method, request);
+  envelope.context = annotated(std::move(context), service, surface, request);
   return {envelope_reply(std::move(envelope), request.trace_id, why), wrong.empty()};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trellis/codec.h"
+#include "trellis/event_publisher.h"
 #include "trellis/plugin.h"
 #include "trellis/rpc_caller.h"
 #include "trellis/trace.h"
@@ -43,11 +44,12 @@ private:
   std::string type_, fields_, context_;
 };
 
-// Carries calls over the host's functions. [thread-safe]
-class HostCaller : public RpcCaller {
+// Carries calls and events over the host's functions. [thread-safe]
+class HostCaller : public RpcCaller, public EventPublisher {
 public:
   explicit HostCaller(const trellis_host *host, trellis_str traceparent = {}, trellis_str tracestate = {})
-      : host_(host), traceparent_(traceparent), tracestate_(tracestate) {}
+      : EventPublisher(host, traceparent, tracestate), host_(host), traceparent_(traceparent), tracestate_(tracestate) {
+  }
 
   const trellis_host *host() const { return host_; }
 
