@@ -56,6 +56,7 @@ struct CallEvent {
   } kind;
   std::string surface;
   std::string detail;
+  std::string request_id = {}, trace_id = {}; // as far as known
 };
 
 class Calls {

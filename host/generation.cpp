@@ -411,8 +411,12 @@ void Generation::State::destroy() {
 void Generation::State::report(const CallEvent &event) {
   last_problem.set({unix_ms_now(), std::string(event_text(event.kind)) + ": " + event.surface});
   if (const auto times = repeated.count(event.kind); times > 0)
-    host.log.warn(event_text(event.kind),
-                  {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
+    host.log.warn(event_text(event.kind), {{"plugin", config.name},
+                                           {"surface", event.surface},
+                                           {"detail", event.detail},
+                                           {"request_id", event.request_id},
+                                           {"trace_id", event.trace_id},
+                                           {"times", times}});
 }
 
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
