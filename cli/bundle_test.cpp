@@ -1,6 +1,6 @@
 #include "bundle.h"
 #include "contracts/json.h"
-#include "host/config.h"
+#include "host_config/config.h"
 #include "policy/policy.h"
 #include "tests/support/temp_dir.h"
 #include "wire/credentials.h"

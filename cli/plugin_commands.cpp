@@ -176,7 +176,7 @@ Result<Report> verify(const VerifyOptions &options) {
   if (!signers) return tl::make_unexpected(signers.error());
   const auto artifact = Artifact::open(options.file);
   if (!artifact) return tl::make_unexpected(artifact.error());
-  const auto trust = check_trust(*artifact, {}, *signers);
+  const auto trust = check_trust(*artifact, {options.file, {}, {}}, trust_in(*signers), std::time(nullptr));
   if (!trust) return tl::make_unexpected(trust.error());
   Report report(options.file + " is signed by a given key");
   report.text("signer", trust->signer->text)

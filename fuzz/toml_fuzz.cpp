@@ -3,7 +3,7 @@
 // Only short texts: a long dotted key makes toml++ nest tables until its destructor runs out of stack. The file is the
 // operator's own, so that is no way in.
 
-#include "host/config.h"
+#include "host_config/config.h"
 #include "require.h"
 
 #include "contracts/json.h"

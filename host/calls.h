@@ -9,6 +9,7 @@
 #pragma once
 
 #include "contracts/result.h"
+#include "host_config/call_limits.h"
 #include "runtime/rpc_service.h"
 #include "transport/transport.h"
 #include <chrono>
@@ -19,13 +20,6 @@
 #include <trellis/plugin.h>
 
 namespace trellis::host {
-
-struct CallLimits {
-  std::size_t queue = 256;                   // requests that wait for a worker
-  std::size_t max_concurrency = 8;           // handlers at a time
-  std::chrono::milliseconds deadline{10000}; // from arrival to answer
-  std::size_t max_abandoned = 1000;          // calls past their deadline that the plugin still holds
-};
 
 // One wired rpc: what it is, and the plugin's function for it.
 struct RpcRoute {

@@ -10,10 +10,11 @@
 #pragma once
 
 #include "artifact/artifact.h"
-#include "config.h"
+#include "calls.h"
+#include "host_config/config.h"
 #include "contract_directory.h"
 #include "loader.h"
-#include "plugin_policy.h"
+#include "policy/plugin_policy.h"
 #include "policy/policy.h"
 #include <chrono>
 #include <functional>

@@ -1,6 +1,6 @@
 #include "host_api.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/json.h"
 #include "privileged_connections.h"
 #include "runtime/rpc_client.h"

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "calls.h"
-#include "log.h"
+#include "log/log.h"
 #include "outgoing.h"
 #include <atomic>
 #include <string>

@@ -62,7 +62,7 @@ int check(const host::Config &config) {
 }
 
 int serve(const host::Config &config, Signals &signals) {
-  const host::Log log(config.log_format, config.log_level);
+  const Log log(config.log_format, config.log_level);
   auto host = host::Host::open(config, log);
   if (!host) {
     log.error("the host can't start", {{"code", host.error().code}, {"detail", host.error().text()}});

@@ -1,13 +1,13 @@
-#include "plugin_policy.h"
+#include "policy/plugin_policy.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/json_write.h"
 #include "wire/connect_token.h"
 #include <map>
 #include <rapidjson/document.h>
 #include <utility>
 
-namespace trellis::host {
+namespace trellis {
 namespace {
 
 constexpr std::int64_t kDefaultJwtLifeMs = 3'600'000; // 03 §13
@@ -172,4 +172,4 @@ void PluginPolicy::on_change(std::function<void()> changed) {
   state_->changed = std::move(changed);
 }
 
-} // namespace trellis::host
+} // namespace trellis

@@ -1,4 +1,4 @@
-#include "log.h"
+#include "log/log.h"
 
 #include <chrono>
 #include <cstdio>
@@ -8,7 +8,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-namespace trellis::host {
+namespace trellis {
 namespace {
 
 constexpr std::string_view level_name(LogLevel level) {
@@ -129,4 +129,4 @@ std::string format_log_line(Log::Format format, std::string_view time, LogLevel 
                                      : console_line(time, level, message, fields);
 }
 
-} // namespace trellis::host
+} // namespace trellis

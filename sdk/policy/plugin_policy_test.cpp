@@ -1,6 +1,6 @@
 // PluginPolicy and PluginValidator against a small control plane written in C's terms.
-#include "abi_values.h"
-#include "plugin_policy.h"
+#include "abi/abi_values.h"
+#include "policy/plugin_policy.h"
 
 #include "contracts/json.h"
 #include "wire/connect_token.h"
@@ -10,7 +10,6 @@
 #include <vector>
 
 using namespace trellis;
-using namespace trellis::host;
 
 namespace {
 

@@ -5,7 +5,7 @@
 // then go through the auth callout like anybody's, with a connect token in place of secrets of the account.
 #pragma once
 
-#include "plugin_validator.h"
+#include "policy/plugin_validator.h"
 #include "policy/policy.h"
 #include <functional>
 #include <memory>
@@ -15,7 +15,7 @@
 #include <string>
 #include <trellis/control_plane.h>
 
-namespace trellis::host {
+namespace trellis {
 
 class PluginPolicy : public Policy {
 public:
@@ -58,4 +58,4 @@ private:
   Tables tables_;
 };
 
-} // namespace trellis::host
+} // namespace trellis

@@ -1,4 +1,4 @@
-#include "config.h"
+#include "host_config/config.h"
 #include "settings/config_keys.h"
 #include "settings/config_tree.h"
 
