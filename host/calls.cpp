@@ -1,10 +1,10 @@
 #include "calls.h"
 
 #include "wire/names.h"
+#include "workers.h"
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -64,29 +64,23 @@ struct Calls::State {
     CallPtr call;
   };
 
-  struct Worker {
-    std::thread thread;
-    const RpcRoute *busy = nullptr; // whose request it works on
-  };
-
-  State(CallLimits given, ServiceIdentity identity, std::shared_ptr<Validator> check, void *self, OnEvent report)
-      : limits(given), service(std::move(identity)), validator(std::move(check)), plugin_self(self),
+  State(CallLimits given, ServiceIdentity identity, std::shared_ptr<Validator> check, void *self, Workers &threads,
+        OnEvent report)
+      : limits(given), service(std::move(identity)), validator(std::move(check)), plugin_self(self), workers(threads),
         on_event(std::move(report)) {}
 
   const CallLimits limits;
   const ServiceIdentity service;
   const std::shared_ptr<Validator> validator;
   void *const plugin_self;
+  Workers &workers;
   const OnEvent on_event;
 
   mutable std::mutex mutex; // guards everything below
-  std::condition_variable work, deadline_changed, progress;
+  std::condition_variable deadline_changed, progress;
   std::deque<Slot> slots; // a deque: slots stay where they are
   std::vector<std::size_t> free;
-  std::deque<trellis_call> queue;
   std::deque<std::pair<Clock::time_point, trellis_call>> deadlines; // in order, since all wait equally long
-  std::deque<Worker> workers;
-  std::size_t idle = 0; // workers that wait
   std::thread deadline_thread;
   bool deadline_thread_rests = false; // it knows of no deadline: tell it about the next one
   bool stopping = false;
@@ -98,19 +92,18 @@ struct Calls::State {
   CallPtr take(trellis_call call);
 
   // The threads.
-  static void start_worker(const std::shared_ptr<State> &state);
-  void run_worker(Worker &self);
+  void run_task(trellis_call handle);
   void run_one(trellis_call handle, Call &call);
   void run_deadlines();
   void forget_met_deadlines();
   void expire_front(std::unique_lock<std::mutex> &lock);
-  bool end_threads();
 
   // Answers. Without the lock.
   void report(CallEvent::Kind kind, const RpcRoute &route, std::string detail) const;
   void send(const Call &call, const RpcReply &reply) const;
   void answer(const Call &call, const RpcReply &reply);
   void refuse(const Call &call, bool because_stopping);
+  void give_back(trellis_call handle);
   CallPtr take_for_answer(trellis_call handle);
   bool is_full() const;
 };
@@ -187,42 +180,23 @@ bool Calls::State::is_full() const {
          counts.abandoned >= limits.max_abandoned || (free.empty() && slots.size() == kMaxSlots);
 }
 
-// With the lock. The thread keeps the state alive: a stuck handler may outlive the Calls.
-void Calls::State::start_worker(const std::shared_ptr<State> &state) {
-  Worker &worker = state->workers.emplace_back();
-  try {
-    worker.thread = std::thread([state, &worker] { state->run_worker(worker); });
-  } catch (const std::system_error &) { // the system has no thread to give; the next arrival asks again
-    state->workers.pop_back();
-  }
-}
-
-void Calls::State::run_worker(Worker &self) {
+// [worker]
+void Calls::State::run_task(trellis_call handle) {
   std::unique_lock lock(mutex);
-  for (;;) {
-    ++idle;
-    work.wait(lock, [&] { return stopping || !queue.empty(); });
-    --idle;
-    if (queue.empty()) break;
-    const auto handle = queue.front();
-    queue.pop_front();
-    --counts.waiting;
-    Slot &slot = *find(handle);
-    if (slot.answered) { // its deadline passed in the queue
-      take(handle);
-      continue;
-    }
-    slot.phase = Phase::admitting;
-    Call &call = *slot.call;
-    self.busy = call.route.get();
-    ++counts.running;
-    lock.unlock();
-    run_one(handle, call);
-    lock.lock();
-    --counts.running;
-    self.busy = nullptr;
-    if (stopping) progress.notify_all();
+  --counts.waiting;
+  Slot &slot = *find(handle);
+  if (slot.answered) { // its deadline passed in the queue
+    take(handle);
+    return;
   }
+  slot.phase = Phase::admitting;
+  Call &call = *slot.call;
+  ++counts.running;
+  lock.unlock();
+  run_one(handle, call);
+  lock.lock();
+  --counts.running;
+  if (stopping) progress.notify_all();
 }
 
 // [worker] Steps 1 to 9 of 06 §4.2. `call` is ours until the plugin gets the handle.
@@ -297,36 +271,11 @@ void Calls::State::expire_front(std::unique_lock<std::mutex> &lock) {
   progress.notify_all();
 }
 
-// Joins the threads that end by themselves and leaves the others behind; false when there are such.
-bool Calls::State::end_threads() {
-  if (deadline_thread.joinable()) deadline_thread.join();
-  bool clean = true;
-  std::vector<std::thread> ending;
-  std::vector<std::string> stuck;
-  {
-    const std::lock_guard lock(mutex);
-    for (auto &worker : workers) {
-      if (worker.busy) clean = false;
-      if (!worker.thread.joinable()) continue; // left behind by an earlier stop
-      if (!worker.busy) {
-        ending.push_back(std::move(worker.thread));
-      } else {
-        stuck.push_back(worker.busy->method.name);
-        worker.thread.detach();
-      }
-    }
-  }
-  for (auto &thread : ending)
-    thread.join(); // with it the plugin's thread-locals are gone
-  for (auto &surface : stuck)
-    on_event({CallEvent::Kind::stuck_worker, std::move(surface), "a handler didn't return in time"});
-  return clean;
-}
-
 Calls::Calls(CallLimits limits, ServiceIdentity service, std::shared_ptr<Validator> validator, void *plugin_self,
-             OnEvent on_event)
-    : state_(
-          std::make_shared<State>(limits, std::move(service), std::move(validator), plugin_self, std::move(on_event))) {
+             Workers &workers, OnEvent on_event)
+    : state_(std::make_shared<State>(limits, std::move(service), std::move(validator), plugin_self, workers,
+                                     std::move(on_event))) {
+  workers.keep(state_);
   state_->deadline_thread = std::thread([state = state_.get()] { state->run_deadlines(); }); // stop() joins it
 }
 
@@ -351,16 +300,27 @@ void Calls::arrive(std::shared_ptr<const RpcRoute> route, MessagePtr message) {
   const auto handle = state.insert(call);
   ++state.counts.unanswered;
   ++state.counts.waiting;
-  state.queue.push_back(handle);
   state.forget_met_deadlines();
   state.deadlines.emplace_back(deadline, handle);
   const bool wake_deadlines = state.deadline_thread_rests;
-  // Compared with all that wait: an idle worker that was just notified has not taken its request yet.
-  if (state.counts.waiting > state.idle && state.workers.size() < state.limits.max_concurrency)
-    State::start_worker(state_);
   lock.unlock();
-  state.work.notify_one();
+  const auto run = [](void *owner, std::uint64_t waiting) { static_cast<State *>(owner)->run_task(waiting); };
+  if (!state.workers.post({run, &state, handle, call->route->method.name})) return state.give_back(handle);
   if (wake_deadlines) state.deadline_changed.notify_one();
+}
+
+// The workers didn't take it: something else of this plugin fills their queue.
+void Calls::State::give_back(trellis_call handle) {
+  std::unique_lock lock(mutex);
+  --counts.waiting;
+  const bool too_late = find(handle)->answered;
+  const auto call = take(handle);
+  if (too_late) return;
+  --counts.unanswered;
+  ++counts.overloaded;
+  const bool because_stopping = stopping;
+  lock.unlock();
+  refuse(*call, because_stopping);
 }
 
 trellis_status Calls::complete(trellis_call handle, std::string_view output) {
@@ -415,15 +375,16 @@ bool Calls::stop(Clock::time_point until) {
     left.push_back(slot.call);
   }
   lock.unlock();
-  state.work.notify_all();
   state.deadline_changed.notify_all();
   for (const auto &call : left)
     state.answer(*call, runtime_error_reply(call->route->method, kStoppingCode, "the service stopped", call->trace_id));
   left.clear();
   lock.lock();
   state.progress.wait_until(lock, until, [&] { return state.counts.running == 0 && state.counts.unanswered == 0; });
+  const bool idle = state.counts.running == 0;
   lock.unlock();
-  return state.end_threads();
+  if (state.deadline_thread.joinable()) state.deadline_thread.join();
+  return idle;
 }
 
 Calls::Counts Calls::counts() const {

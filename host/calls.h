@@ -1,11 +1,9 @@
-// The requests of one plugin, from arrival to answer: bounded queue, worker threads, deadlines, and the call handles
-// that the C ABI hands out.
+// The requests of one plugin, from arrival to answer: deadlines, and the call handles that the C ABI hands out. They
+// run on the plugin's Workers.
 //
-// Every plugin has its own, so that one plugin's flood, slow handler or stuck handler delays no other plugin. Workers
-// are threads of the plugin, started when needed, at most `max_concurrency`. Each request has one slot in a table from
-// its arrival on; a handle is the slot's index with a generation, so a late or second answer finds nothing. When the
-// deadline passes the caller is answered at once, but the request's memory stays until the plugin lets go of it: it may
-// still be reading. Rejected: one shared pool for all plugins, which a few stuck handlers would empty.
+// Each request has one slot in a table from its arrival on; a handle is the slot's index with a generation, so a late
+// or second answer finds nothing. When the deadline passes the caller is answered at once, but the request's memory
+// stays until the plugin lets go of it: it may still be reading.
 #pragma once
 
 #include "contracts/result.h"
@@ -21,6 +19,8 @@
 
 namespace trellis::host {
 
+class Workers;
+
 // One wired rpc: what it is, and the plugin's function for it.
 struct RpcRoute {
   RpcMethod method;
@@ -30,7 +30,7 @@ struct RpcRoute {
 // What happened, for the log and the metrics; `plugin` is added by the receiver, which is called from any thread and
 // must not block.
 struct CallEvent {
-  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released, stuck_worker } kind;
+  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released } kind;
   std::string surface;
   std::string detail;
 };
@@ -40,15 +40,16 @@ public:
   using OnEvent = std::function<void(const CallEvent &)>;
   using Clock = std::chrono::steady_clock;
 
+  // `workers` outlives this object.
   Calls(CallLimits limits, ServiceIdentity service, std::shared_ptr<Validator> validator, void *plugin_self,
-        OnEvent on_event);
+        Workers &workers, OnEvent on_event);
   // Call stop() first; this does it without waiting. With a handler that is still running, keep the object: its plugin
   // may yet call complete or fail.
   ~Calls();
   Calls(const Calls &) = delete;
   Calls &operator=(const Calls &) = delete;
 
-  // [network thread] Queues the request, or answers "overloaded" at once. `route` outlives this object's last worker.
+  // [network thread] Queues the request, or answers "overloaded" at once. `route` outlives the workers.
   void arrive(std::shared_ptr<const RpcRoute> route, MessagePtr message);
 
   // [thread-safe] The ABI's functions of the same names.
@@ -59,8 +60,7 @@ public:
 
   // [may block] Waits until the reply to every request is on its way; false when `until` came first.
   bool wait_idle(Clock::time_point until);
-  // [may block] Answers what is left with an error and ends the workers. False when a handler is still running after
-  // `until`: its thread is left behind, and the plugin must neither be destroyed nor unmapped.
+  // [may block] Answers what is left with an error. False when a handler is still running after `until`.
   bool stop(Clock::time_point until);
 
   struct Counts {
@@ -70,7 +70,7 @@ public:
   Counts counts() const;
 
 private:
-  struct State; // shared with the worker threads, which may outlive this object when a handler is stuck
+  struct State; // shared with the workers, whose threads may outlive this object when a handler is stuck
   std::shared_ptr<State> state_;
 };
 

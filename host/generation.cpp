@@ -4,8 +4,10 @@
 #include "host_api.h"
 #include "loader.h"
 #include "privileged_connections.h"
+#include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"
+#include "workers.h"
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
@@ -22,11 +24,6 @@ constexpr std::chrono::milliseconds kConnectPoll{250}; // how often a wait for N
 constexpr std::chrono::milliseconds kCloseTime{2000};  // for the last replies to leave
 
 constexpr auto kControlPlaneName = "trellis"; // in error contexts (05 §2.1)
-
-// 05 §2.1: these are answered without proof or session.
-bool is_unauthenticated(std::string_view name) {
-  return name == "Auth.Requests.Validate" || name == "Auth.Devices.ConnectInfo.Get";
-}
 
 std::string identity_json(const HostParts &host, const PluginConfig &config, const Manifest &manifest,
                           const SessionKey &key) {
@@ -54,7 +51,6 @@ std::string_view event_text(CallEvent::Kind kind) {
   case CallEvent::Kind::bad_error: return "the handler's error is malformed";
   case CallEvent::Kind::send_failed: return "reply not sent";
   case CallEvent::Kind::released: return "the handler gave the request up";
-  case CallEvent::Kind::stuck_worker: return "a handler didn't come back";
   }
   return "call event";
 }
@@ -129,10 +125,11 @@ struct Generation::State {
   std::unique_ptr<NatsTransport> own_transport; // of everybody else
   NatsTransport *transport = nullptr;           // what the surfaces are wired on
   std::unique_ptr<RpcClient> client;
-  std::unique_ptr<Calls> calls;
-  std::vector<std::unique_ptr<Subscription>> subscriptions;
-  bool started = false; // the plugin's own start has succeeded
-  bool clean = true;    // nothing of it was left behind
+  std::unique_ptr<Workers> workers;
+  std::vector<std::unique_ptr<SurfaceKind>> surfaces; // the rpcs first
+  Calls *calls = nullptr;                             // of the rpcs
+  bool started = false;                               // the plugin's own start has succeeded
+  bool clean = true;                                  // nothing of it was left behind
 
   const Manifest &manifest() const { return artifact->manifest(); }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
@@ -145,8 +142,10 @@ struct Generation::State {
   ServiceIdentity service_identity() const;
   bool wait_connected(const std::stop_token &stop);
   Result<void> run_start();
-  Result<void> subscribe();
-  Result<void> subscribe(const trellis_handler &handler);
+  void make_surfaces();
+  Result<void> open_surfaces();
+  void drain_surfaces(Clock::time_point deadline);
+  bool end_workers(Clock::time_point until);
   Result<void> begin_deciding();
   void run_stop(Clock::time_point deadline);
   void close_connections();
@@ -193,11 +192,8 @@ Result<void> Generation::State::check_extensions() {
 Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
   client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
-  const auto validator =
-      is_control_plane() ? host.control_plane.validator() : host.policy.validator_for(*transport, key);
-  calls = std::make_unique<Calls>(config.limits, service_identity(), validator, plugin->self,
-                                  [this](const CallEvent &event) { report(event); });
-  api.connect({calls.get(), &outgoing, client.get(), transport});
+  make_surfaces();
+  api.connect({calls, &outgoing, client.get(), transport});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
 }
@@ -270,10 +266,28 @@ Result<void> Generation::State::run_start() {
   return {};
 }
 
-Result<void> Generation::State::subscribe() {
+void Generation::State::make_surfaces() {
+  workers = std::make_unique<Workers>(config.limits.max_concurrency, config.limits.queue);
+  const SurfaceContext context{host,
+                               config,
+                               artifact->manifests(),
+                               *plugin,
+                               key,
+                               *transport,
+                               *workers,
+                               is_control_plane() ? host.control_plane.validator()
+                                                  : host.policy.validator_for(*transport, key),
+                               service_identity(),
+                               [this](const CallEvent &event) { report(event); }};
+  auto rpcs = std::make_unique<RpcSurfaces>(context);
+  calls = &rpcs->calls();
+  surfaces.push_back(std::move(rpcs));
+}
+
+Result<void> Generation::State::open_surfaces() {
   if (is_control_plane()) host.control_plane.plugin_validator()->attach(decides.validator, decides.self);
-  for (std::uint32_t i = 0; i < plugin->handler_count; ++i)
-    if (auto done = subscribe(*plugin->handlers[i]); !done) return done;
+  for (const auto &surface : surfaces)
+    if (auto done = surface->open(); !done) return done;
   // The server has the subscriptions once this returns: a predecessor may go.
   static_cast<void>(transport->flush(kCloseTime));
   if (const auto unserved = unserved_handlers(*plugin); !unserved.empty())
@@ -282,20 +296,26 @@ Result<void> Generation::State::subscribe() {
   return {};
 }
 
-Result<void> Generation::State::subscribe(const trellis_handler &handler) {
-  if (!handler.rpc) return {};
-  const std::string_view contract_id(handler.contract_id.data, handler.contract_id.size);
-  const auto contract = std::ranges::find(artifact->manifests(), contract_id, &Manifest::id);
-  auto method = compile_rpc(*contract, std::string_view(handler.name.data, handler.name.size));
-  if (!method) return tl::make_unexpected(method.error());
-  method->unauthenticated = is_control_plane() && is_unauthenticated(method->name);
-  const std::string subject = wildcard_subject(method->subject); // a template's tokens are each caller's (06 §1.1)
-  auto route = std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler.rpc});
-  auto subscription = transport->subscribe(
-      subject, subject, [this, route](MessagePtr message) { calls->arrive(route, std::move(message)); });
-  if (!subscription) return tl::make_unexpected(subscription.error());
-  subscriptions.push_back(std::move(*subscription));
-  return {};
+void Generation::State::drain_surfaces(Clock::time_point deadline) {
+  const auto draining = std::make_shared<Latch>(); // shared: a drain that takes too long still reports to it
+  for (const auto &surface : surfaces) {
+    draining->add();
+    surface->drain([draining] { draining->done(); });
+  }
+  draining->wait_until(deadline);
+  for (const auto &surface : surfaces)
+    surface->wait_idle(deadline);
+}
+
+// False when something never came back.
+bool Generation::State::end_workers(Clock::time_point until) {
+  for (const auto &surface : surfaces)
+    surface->stop(until);
+  if (!workers) return true;
+  const auto stuck = workers->stop(until);
+  for (const auto &surface : stuck)
+    host.log.warn("a handler didn't come back", {{"plugin", config.name}, {"surface", surface}});
+  return stuck.empty();
 }
 
 // The control plane's surfaces are served: it may open its doors, and everybody else may ask it.
@@ -360,7 +380,7 @@ Result<void> Generation::start(std::stop_token stop) {
   auto done = state.create();
   if (done) done = state.connect(stop);
   if (done) done = state.run_start();
-  if (done) done = state.subscribe();
+  if (done) done = state.open_surfaces();
   if (done && state.is_control_plane()) done = state.begin_deciding();
   if (!done) this->stop(Clock::now());
   return done;
@@ -369,17 +389,10 @@ Result<void> Generation::start(std::stop_token stop) {
 bool Generation::stop(Clock::time_point deadline) {
   auto &state = *state_;
   if (state.is_control_plane()) state.host.control_plane.detach();
-  const auto draining = std::make_shared<Latch>(); // shared: a drain that takes too long still reports to it
-  for (auto &subscription : state.subscriptions) {
-    draining->add();
-    subscription->drain([draining] { draining->done(); });
-  }
-  draining->wait_until(deadline);
-  state.subscriptions.clear();
-  if (state.calls) state.calls->wait_idle(deadline);
+  state.drain_surfaces(deadline);
   if (state.is_control_plane()) state.host.control_plane.plugin_validator()->detach();
   if (state.plugin) state.run_stop(deadline);
-  state.clean = !state.calls || state.calls->stop(std::max(deadline, Clock::now() + kConnectPoll));
+  state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
   if (state.clean) state.destroy();
   return state.clean;

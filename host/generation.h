@@ -82,7 +82,4 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest);
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
                                              PluginRole role);
 
-// What the control plane's contracts declare and its table has no function for, by name. Pure.
-std::vector<std::string> unserved_handlers(const trellis_plugin &plugin);
-
 } // namespace trellis::host

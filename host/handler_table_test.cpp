@@ -1,4 +1,5 @@
 #include "generation.h"
+#include "rpc_surfaces.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <trellis/plugin.h>
@@ -43,6 +44,17 @@ struct Table {
                         nullptr,
                         nullptr});
   }
+  void listen(std::string_view contract_id, std::string_view name, std::string_view group = {}) {
+    add(contract_id, name, nullptr);
+    handlers.back().kind = TRELLIS_SURFACE_EVENT;
+    handlers.back().event = [](void *, const trellis_event_delivery *, trellis_error_sink) { return TRELLIS_OK; };
+    handlers.back().group = {group.data(), group.size()};
+  }
+  void feed(std::string_view contract_id, std::string_view name) {
+    add(contract_id, name, nullptr);
+    handlers.back().kind = TRELLIS_SURFACE_FEED;
+    handlers.back().feed = [](void *, const trellis_feed_request *) {};
+  }
   const trellis_plugin &get() {
     for (const auto &handler : handlers)
       pointers.push_back(&handler);
@@ -83,4 +95,40 @@ TEST_CASE("of the control plane's contracts each is served by it in whole, or by
   table.add("acme.a@v1", "A.One", answer);
   CHECK(table_disagreements(table.get(), two, PluginRole::control_plane) ==
         std::vector<std::string>{"rpc \"A.Two\" of acme.a@v1 is in the contract, but has no handler"});
+}
+
+TEST_CASE("a listener hears what the contract owns or uses, in a group that lists it") {
+  const auto own = Manifest::parse(R"({
+    "format": "trellis.contract.v1", "id": "acme.a@v1", "displayName": "A", "description": "a", "kind": "service",
+    "schemas": {"Any": {}},
+    "uses": {"optional": {"b": {"contract": "acme.b@v1", "events": {"publish": ["B.Sent"], "subscribe": ["B.Seen"]}}}},
+    "events": {"A.Made": {"version": "v1", "subject": "events.v1.A.Made", "event": {"schema": "Any"}}},
+    "eventConsumers": {"work": {"uses": {"b": ["B.Seen"]}, "self": ["A.Made"]}, "rest": {"self": ["A.Made"]}},
+    "feeds": {"A.Watch": {"version": "v1", "subject": "feeds.v1.A.Watch", "input": {"schema": "Any"},
+      "event": {"schema": "Any"}}}})");
+  INFO((own ? "" : own.error().text()));
+  REQUIRE(own);
+  Table good;
+  good.listen("acme.a@v1", "A.Made");
+  good.listen("acme.a@v1", "A.Made", "work");
+  good.listen("acme.b@v1", "B.Seen", "work");
+  good.listen("acme.b@v1", "B.Seen");
+  good.feed("acme.a@v1", "A.Watch");
+  CHECK(table_disagreements(good.get(), {*own}, PluginRole::service).empty());
+  CHECK(unserved_handlers(good.plugin).empty());
+
+  Table bad;
+  bad.listen("acme.b@v1", "B.Sent");
+  bad.listen("acme.c@v1", "C.Any");
+  bad.listen("acme.b@v1", "B.Seen", "rest");
+  bad.listen("acme.a@v1", "A.Made", "none");
+  bad.feed("acme.a@v1", "A.Other");
+  CHECK(table_disagreements(bad.get(), {*own}, PluginRole::service) ==
+        std::vector<std::string>{
+            "event \"B.Sent\" of acme.b@v1 has a listener, but the contract neither owns it nor uses it to subscribe",
+            "event \"C.Any\" of acme.c@v1 has a listener, but the contract neither owns it nor uses it to subscribe",
+            "event \"B.Seen\" of acme.b@v1 has a listener in the group \"rest\", which doesn't list it",
+            "event \"A.Made\" of acme.a@v1 has a listener in the group \"none\", which doesn't list it",
+            "feed \"A.Other\" of acme.a@v1 has a handler, but the contract doesn't declare it",
+            "feed \"A.Watch\" of acme.a@v1 is in the contract, but has no handler"});
 }

@@ -25,6 +25,7 @@ struct Workers::State {
   std::size_t idle = 0;       // threads that wait
   std::size_t running = 0;
   bool stopping = false;
+  std::vector<std::shared_ptr<const void>> kept;
 
   static void start_worker(const std::shared_ptr<State> &state);
   void run_worker(Worker &self);
@@ -78,6 +79,11 @@ bool Workers::post(const WorkerTask &task) {
   }
   state.work.notify_one();
   return true;
+}
+
+void Workers::keep(std::shared_ptr<const void> what) {
+  const std::lock_guard lock(state_->mutex);
+  state_->kept.push_back(std::move(what));
 }
 
 std::vector<std::string> Workers::stop(Clock::time_point until) {

@@ -16,8 +16,8 @@
 
 namespace trellis::host {
 
-// `run(owner, argument)`; `owner` outlives the workers. `name`: the surface, for who is left behind; it lives as long
-// as the task.
+// `run(owner, argument)`; `owner` outlives the workers (see keep). `name`: the surface, for who is left behind; it
+// lives as long as the task.
 struct WorkerTask {
   void (*run)(void *owner, std::uint64_t argument) = nullptr;
   void *owner = nullptr;
@@ -37,6 +37,8 @@ public:
 
   // [thread-safe] Never waits. False when max_waiting tasks wait already, or after stop(); the task won't run.
   bool post(const WorkerTask &task);
+  // `what` lives as long as the last thread does: for owners of tasks that may never come back.
+  void keep(std::shared_ptr<const void> what);
   // [may block] Nothing is taken any more; what waits still runs until `until`. The names of those that were still
   // running then: their threads are left behind, and what they use must stay for the life of the process.
   std::vector<std::string> stop(Clock::time_point until);

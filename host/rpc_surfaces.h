@@ -1,0 +1,32 @@
+// The rpcs of a plugin: one queue subscription each, requests to Calls.
+#pragma once
+
+#include "surface_kind.h"
+#include "transport/transport.h"
+
+namespace trellis::host {
+
+class RpcSurfaces : public SurfaceKind {
+public:
+  explicit RpcSurfaces(SurfaceContext context);
+
+  Result<void> open() override;
+  void drain(std::function<void()> done) override;
+  bool wait_idle(Clock::time_point until) override;
+  void stop(Clock::time_point until) override;
+
+  Calls &calls() { return calls_; }
+
+private:
+  Result<void> subscribe(const trellis_handler &handler);
+
+  const SurfaceContext context_;
+  Calls calls_;
+  std::vector<std::shared_ptr<const RpcRoute>> routes_; // outlive the workers, who name them
+  std::vector<std::unique_ptr<Subscription>> subscriptions_;
+};
+
+// What the control plane's contracts declare and its table has no function for, by name. Pure.
+std::vector<std::string> unserved_handlers(const trellis_plugin &plugin);
+
+} // namespace trellis::host
