@@ -106,7 +106,7 @@ struct Generation::State {
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
-        api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
+        api(host.log, config.name, config.settings, identity_json(host, config, artifact->manifest(), key),
             privileged.get()),
         code(std::move(idle)) {}
 

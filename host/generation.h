@@ -11,8 +11,8 @@
 
 #include "artifact/artifact.h"
 #include "calls.h"
-#include "host_config/config.h"
 #include "contract_directory.h"
+#include "host_config/config.h"
 #include "loader.h"
 #include "policy/plugin_policy.h"
 #include "policy/policy.h"

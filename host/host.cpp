@@ -135,7 +135,7 @@ void Host::reload(ReloadDone done) {
     if (done) done(tl::make_unexpected(fresh.error()));
     return;
   }
-  config_.trusted_signers = fresh->trusted_signers;
+  config_.trust = fresh->trust;
   config_.max_generations = fresh->max_generations;
   config_.drain = fresh->drain;
   config_.start_retry_max = fresh->start_retry_max;

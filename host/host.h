@@ -99,8 +99,8 @@ private:
   void publish_contracts();
   void ask_all();
   void ask(Slot &slot);
-  void bootstrap(Slot &slot, const Manifest &manifest);
-  void enroll_then_bootstrap(Slot &slot, const Manifest &manifest);
+  void bootstrap(Slot &slot);
+  void enroll_then_bootstrap(Slot &slot);
   void ask_control_plane(Slot &slot);
   void denied(const std::string &name);
   void answered(Slot &slot, const PolicyAnswer &answer);
@@ -156,11 +156,13 @@ struct CheckLine {
 };
 Result<std::vector<CheckLine>> check_config(const Config &config);
 
-// What a plugin file is, as far as it may be trusted: read, pinned or signed, and servable by this host.
+// What a plugin file is, as far as it may be trusted: read, pinned or signed, and servable by this host, with settings
+// that it accepts.
 struct Vetted {
   std::shared_ptr<const Artifact> artifact;
   Trust trust;
+  std::shared_ptr<const PluginSettings> settings;
 };
-Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers);
+Result<Vetted> vet_plugin(const PluginConfig &plugin, const TrustRules &rules);
 
 } // namespace trellis::host

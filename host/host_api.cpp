@@ -69,7 +69,8 @@ struct HostApi::Functions {
   }
 
   static trellis_status config(void *self, trellis_sink out) noexcept {
-    write(out, api(self).config_json_);
+    const auto &settings = api(self).settings_;
+    write(out, settings ? std::string_view(settings->json().reveal()) : "{}");
     return TRELLIS_OK;
   }
 
@@ -184,10 +185,10 @@ struct HostApi::Functions {
   }
 };
 
-HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-                 PrivilegedConnections *connections)
-    : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
-      identity_json_(std::move(identity_json)), connections_(connections) {
+HostApi::HostApi(const Log &log, std::string plugin, std::shared_ptr<const PluginSettings> settings,
+                 std::string identity_json, PrivilegedConnections *connections)
+    : log_(log), plugin_(std::move(plugin)), settings_(std::move(settings)), identity_json_(std::move(identity_json)),
+      connections_(connections) {
   table_.size = sizeof(trellis_host);
   table_.abi_minor = TRELLIS_ABI_MINOR;
   table_.self = this;

@@ -52,6 +52,10 @@ struct Host::Slot {
   void keep_idle(const Generation &ended) {
     if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};
   }
+  // What policy is asked about: the file as last inspected, else what runs; nullptr while neither is there.
+  const Artifact *artifact() const {
+    return vetted ? vetted->artifact.get() : running ? &running->artifact() : nullptr;
+  }
   // Of what runs, else of the file; nullptr while neither is there.
   const Manifest *manifest() const {
     return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;

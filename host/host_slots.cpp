@@ -21,7 +21,11 @@ bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<Con
 
 // Why a file may run in this process, for the log.
 std::string voucher(const Trust &trust) {
-  return trust.signer ? "signer " + trust.signer->text : "pin";
+  return trust.signer ? "signer " + trust.signer_name + " " + trust.signer->text : "pin";
+}
+
+std::string signer_of(const Trust &trust) {
+  return trust.signer ? trust.signer->text : std::string();
 }
 
 // What no second attempt with the same file can change.
@@ -39,7 +43,7 @@ Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::pat
 } // namespace
 
 bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
-  return same_files(a.connections, b.connections) && a.config_json == b.config_json &&
+  return same_files(a.connections, b.connections) && a.config_json() == b.config_json() &&
          a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
          a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned;
 }
@@ -69,8 +73,8 @@ void Host::inspect(Slot &slot) {
   const auto result = std::make_shared<std::optional<Inspected>>();
   run_on(
       slot,
-      [result, plugin = slot.config, signers = config_.trusted_signers, state_dir = config_.state_dir](const auto &) {
-        result->emplace(Inspected{vet_plugin(plugin, signers), std::nullopt});
+      [result, plugin = slot.config, rules = config_.trust, state_dir = config_.state_dir](const auto &) {
+        result->emplace(Inspected{vet_plugin(plugin, rules), std::nullopt});
         if (!(*result)->vetted) return;
         auto key = key_of(plugin, state_dir);
         if (key)
@@ -87,6 +91,8 @@ void Host::inspected(Slot &slot, Inspected result) {
     retire(slot.config.name);
   } else if (result.vetted) {
     slot.vetted = std::move(*result.vetted);
+    slot.config.settings = slot.vetted->settings;
+    slot.config.signer = signer_of(slot.vetted->trust);
     slot.key = std::move(result.key);
     if (slot.is_control_plane() && slot.running) report_restart_due(slot);
   } else {
@@ -94,7 +100,7 @@ void Host::inspected(Slot &slot, Inspected result) {
     const auto &problem = result.vetted.error();
     // A file that became bad must not take down what runs: the approved copy stays.
     if (slot.running)
-      log_.error("the plugin's new file is refused; the running copy stays",
+      log_.error("the plugin's file is refused; the running copy stays",
                  {{"plugin", slot.config.name}, {"code", problem.code}, {"detail", problem.text()}});
     else
       enter(slot, Phase::refused, problem.code + ": " + problem.text());

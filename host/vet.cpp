@@ -1,4 +1,5 @@
 // Everything about a plugin that is decided before policy is asked, and --check, which decides nothing else.
+#include "contracts/reserved_ids.h"
 #include "host.h"
 #include "policy/session_keys.h"
 #include "privileged_connections.h"
@@ -24,7 +25,10 @@ std::string identity_text(const Manifest &manifest) {
 CheckLine check_answer(const PluginConfig &plugin, const Vetted &vetted, StaticPolicy &policy, const SessionKey &key) {
   CheckLine line{plugin.name, false, {}};
   const auto &manifest = vetted.artifact->manifest();
-  policy.bootstrap(bootstrap_request(key, manifest, true, unix_ms_now() / 1000), [&](const PolicyAnswer &answer) {
+  const auto request = bootstrap_request(key, manifest, true, unix_ms_now() / 1000);
+  const ArtifactFacts facts{vetted.artifact->sha256_hex(), vetted.trust.signer ? vetted.trust.signer->text : "",
+                            plugin.approve == Approval::artifact};
+  policy.bootstrap(request, facts, [&](const PolicyAnswer &answer) {
     line.ok = answer.status == 200 || answer.status == 202;
     line.text =
         answer.status == 200 ? "would run" : (answer.status == 202 ? "pending: " : "refused: ") + explain(answer);
@@ -58,40 +62,47 @@ CheckLine check_plugin(const PluginConfig &plugin, const Vetted &vetted, StaticP
   return {plugin.name, true, "would ask the control plane" + identity_text(vetted.artifact->manifest())};
 }
 
+// What this host serves of a trusted file, which for the control plane is everything.
+Result<void> check_contracts(const Artifact &artifact, const PluginConfig &plugin) {
+  if (plugin.role == PluginRole::control_plane) return {};
+  const auto file = plugin.path.string();
+  if (artifact.has_contract_array())
+    return fail("contract_array", file,
+                "the file holds an array of " + std::to_string(artifact.manifests().size()) + " contracts",
+                "one contract; only the plugin with role = \"control-plane\" may hold an array");
+  if (auto own = check_contract_id(artifact.manifest().id(), "service"); !own) {
+    own.error().where = file;
+    return own;
+  }
+  const auto unserved = unserved_surfaces(artifact.manifest());
+  if (unserved.empty()) return {};
+  std::string all;
+  for (const auto &text : unserved)
+    all += (all.empty() ? "" : "; ") + text;
+  return fail("unserved", file, all, "a contract that this host can serve");
+}
+
 } // namespace
 
-Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers) {
-  std::vector<SignerKey> signers;
-  for (const auto &text : trusted_signers) {
-    auto signer = parse_signer(text);
-    if (!signer) return tl::make_unexpected(signer.error());
-    signers.push_back(std::move(*signer));
-  }
+Result<Vetted> vet_plugin(const PluginConfig &plugin, const TrustRules &rules) {
   auto artifact = Artifact::open(plugin.path);
   if (!artifact) return tl::make_unexpected(artifact.error());
-  auto trust = check_trust(*artifact, plugin.sha256, signers);
+  const auto trust = check_trust(*artifact, {plugin.name, plugin.sha256, plugin.signers}, rules, unix_ms_now() / 1000);
   if (!trust) return tl::make_unexpected(trust.error());
-  if (plugin.role == PluginRole::control_plane)
-    return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust};
-  if (artifact->has_contract_array())
-    return fail("contract_array", plugin.path.string(),
-                "the file holds an array of " + std::to_string(artifact->manifests().size()) + " contracts",
-                "one contract; only the plugin with role = \"control-plane\" may hold an array");
-  const auto unserved = unserved_surfaces(artifact->manifest());
-  if (!unserved.empty()) {
-    std::string all;
-    for (const auto &text : unserved)
-      all += (all.empty() ? "" : "; ") + text;
-    return fail("unserved", plugin.path.string(), all, "a contract that this host can serve");
-  }
-  return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust};
+  if (auto usable = check_contracts(*artifact, plugin); !usable) return tl::make_unexpected(usable.error());
+  auto settings = PluginSettings::resolve(plugin.config);
+  if (!settings) return tl::make_unexpected(settings.error());
+  if (const auto *schema = artifact->config_schema())
+    if (auto fits = settings->check(*schema); !fits) return tl::make_unexpected(fits.error());
+  return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust,
+                std::make_shared<const PluginSettings>(std::move(*settings))};
 }
 
 Result<std::vector<CheckLine>> check_config(const Config &config) {
   std::vector<Result<Vetted>> vetted;
   std::vector<Manifest> known;
   for (const auto &plugin : config.plugins) {
-    vetted.push_back(vet_plugin(plugin, config.trusted_signers));
+    vetted.push_back(vet_plugin(plugin, config.trust));
     if (vetted.back() && plugin.role == PluginRole::service) known.push_back((*vetted.back()).artifact->manifest());
   }
   const auto policy = policy_for_check(config, std::move(known));

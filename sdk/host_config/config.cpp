@@ -213,9 +213,9 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
       text_key<PluginConfig>(
           "deployment", &PluginConfig::deployment, "a deployment id", is_text,
           "with policy `plugin`: the deployment that this plugin is an instance of; NAME when absent"),
-      {"config", "a table of values that JSON has (no nan, no inf); `{ secret_file = PATH }` and `{ secret_env = NAME }`",
-       "{}", "the plugin's own settings, which it gets as a JSON object, with secrets filled in", false,
-       store_plugin_table},
+      {"config",
+       "a table of values that JSON has (no nan, no inf); `{ secret_file = PATH }` and `{ secret_env = NAME }`", "{}",
+       "the plugin's own settings, which it gets as a JSON object, with secrets filled in", false, store_plugin_table},
   };
   return keys;
 }
@@ -315,8 +315,7 @@ private:
     };
     if (config_.policy.mode == PolicyConfig::Mode::remote)
       refuse("a control plane elsewhere can't see which file this host loads", "`sha256` or `signers` here");
-    if (plugin.role == PluginRole::control_plane)
-      refuse("nobody approves the control plane", "`sha256` or `signers`");
+    if (plugin.role == PluginRole::control_plane) refuse("nobody approves the control plane", "`sha256` or `signers`");
   }
 
   void read_plugin(const ConfigEntry &entry) {
@@ -443,8 +442,7 @@ Result<Config> load_config(const std::filesystem::path &file) {
 std::string config_markdown() {
   return keys_markdown("[host]", host_keys()) + keys_markdown("[nats]", nats_keys()) +
          keys_markdown("[policy]", policy_keys()) + keys_markdown("[trust]", trust_keys()) +
-         keys_markdown("[trust.keys.NAME]", signer_keys()) +
-         keys_markdown("[plugins.NAME]", plugin_keys()) +
+         keys_markdown("[trust.keys.NAME]", signer_keys()) + keys_markdown("[plugins.NAME]", plugin_keys()) +
          keys_markdown("[plugins.NAME.connections]", connection_keys());
 }
 

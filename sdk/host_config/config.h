@@ -41,6 +41,7 @@ struct PluginConfig {
   CallLimits limits;                              // queue, max_concurrency, deadline_ms, max_abandoned
   SettingsTable config;                           // [plugins.NAME.config] as it stands in the file
   std::shared_ptr<const PluginSettings> settings; // that with its secrets; set once the plugin is inspected
+  std::string signer;                             // who signed the file (RW...); set then as well
   std::string where;                              // file:line of the table, for messages
   PluginRole role = PluginRole::service;
   std::optional<ConnectionFiles> connections; // exactly with the role of the control plane

@@ -121,8 +121,7 @@ Result<SecretText> read_file(const std::string &file) {
   }
   if (size > kMaxSettingsSecret) {
     wipe(text);
-    return refuse("secret_invalid", file + " is too large",
-                  "at most " + std::to_string(kMaxSettingsSecret) + " bytes");
+    return refuse("secret_invalid", file + " is too large", "at most " + std::to_string(kMaxSettingsSecret) + " bytes");
   }
   // Editors and `echo` end a file with a newline, which is no part of a password.
   if (size > 0 && text[size - 1] == '\n') --size;

@@ -128,12 +128,18 @@ void PluginPolicy::detach() {
   if (ended.policy) ended.policy->on_change(ended.self, nullptr, nullptr);
 }
 
-void PluginPolicy::bootstrap(std::string request, Done done) {
+void PluginPolicy::bootstrap(std::string request, ArtifactFacts artifact, Done done) {
   const std::shared_lock lock(mutex_);
   if (!tables_.policy)
     return done(policy_answer(503, "control_plane_starting", "the control plane of this host isn't running yet"));
+  const bool knows_artifacts =
+      TRELLIS_HAS(trellis_policy_v1, tables_.policy, bootstrap_artifact) && tables_.policy->bootstrap_artifact;
+  if (artifact.bound && !knows_artifacts)
+    return done(policy_answer(409, "artifact_unsupported", "this control plane can't approve single files"));
   auto asked = std::make_unique<Asked>(Asked{state_, principal_of(request), std::move(done)});
-  tables_.policy->bootstrap(tables_.self, str(request), &Asked::answer, asked.release());
+  if (!artifact.bound) return tables_.policy->bootstrap(tables_.self, str(request), &Asked::answer, asked.release());
+  tables_.policy->bootstrap_artifact(tables_.self, str(request), str(artifact.sha256), str(artifact.signer),
+                                     &Asked::answer, asked.release());
 }
 
 void PluginPolicy::enroll(std::string deployment, std::string session_key, Done done) {

@@ -39,7 +39,8 @@ public:
   void detach();
   const std::shared_ptr<PluginValidator> &plugin_validator() const { return validator_; }
 
-  void bootstrap(std::string request, Done done) override;
+  using Policy::bootstrap;
+  void bootstrap(std::string request, ArtifactFacts artifact, Done done) override;
   void enroll(std::string deployment, std::string session_key, Done done) override;
   Result<ConnectionCredentials> credentials(const SessionKey &key, std::string_view contract_digest,
                                             std::string_view use) override;

@@ -28,8 +28,9 @@ struct BootstrapDecision {
   std::optional<Manifest> ready;            // set exactly when the answer is 200
 };
 
-BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view request);
+BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view request, const ArtifactFacts &artifact);
 
+// The contract, from some file.
 bool is_accepted(const StaticPolicyFile &file, std::string_view contract_id, std::string_view digest);
 
 // `known` as analysis wants it: accepted contracts are the active ones. The contract with `except_digest` is left out.

@@ -65,11 +65,11 @@ public:
     publish_sessions();
   }
 
-  void bootstrap(std::string request, std::function<void(PolicyAnswer)> done) override {
+  void bootstrap(std::string request, ArtifactFacts artifact, Done done) override {
     PolicyAnswer answer;
     {
       const std::lock_guard lock(mutex_);
-      BootstrapDecision decision = decide_bootstrap({file_, known_, seconds_of(clock_)}, request);
+      BootstrapDecision decision = decide_bootstrap({file_, known_, seconds_of(clock_)}, request, artifact);
       remember(decision);
       answer = std::move(decision.answer);
     }
