@@ -72,6 +72,12 @@ public:
   void request_reload(ReloadDone done = {});
   // [thread-safe]
   void request_stop();
+  // [before run] What a supervisor of the process wants to know, called on the control thread: `status` is a line for
+  // people. The first `ready` comes when every plugin has come to rest, whatever became of it.
+  enum class Progress { reloading, ready, stopping };
+  void on_progress(std::function<void(Progress, const std::string &status)> told) { progress_ = std::move(told); }
+  // [thread-safe] Runs `message` on the control thread; not at all after run().
+  void post(std::function<void()> message);
   // [thread-safe] What the plugins are and do now. `done` runs once, on the control thread; not at all after run().
   void request_status(std::function<void(const HostStatus &)> done);
 
@@ -82,8 +88,6 @@ private:
   // `outside`: nullptr for policy "plugin".
   Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
 
-  // [thread-safe]
-  void post(std::function<void()> message);
   HostParts parts();
 
   // [control thread]
@@ -146,6 +150,7 @@ private:
   bool rotate_all_ = false; // connections of all that use other contracts, once contracts are published
   bool settled_ = false;
   std::vector<ReloadDone> reloads_; // to be answered when settled
+  std::function<void(Progress, const std::string &)> progress_ = [](Progress, const std::string &) {};
 };
 
 // One line of `trellis-host --check`: what would happen to a plugin, without loading it or touching the network.

@@ -14,6 +14,13 @@ struct Config {
   static constexpr auto fields = std::tuple(trellis::field("shelves", &Config::shelves));
 };
 
+// What the host checks [plugins.inventory.config] against before it loads this file.
+TRELLIS_CONFIG_SCHEMA({
+  "type" : "object",
+  "additionalProperties" : false,
+  "properties" : {"shelves" : {"type" : "object", "additionalProperties" : {"type" : "integer", "minimum" : 0}}}
+});
+
 // What is on the shelves. Handlers run on several workers, so one mutex guards the counts.
 class Shelves : public Handlers {
 public:
