@@ -3,7 +3,7 @@
 #include "contracts/json_write.h"
 #include "host_api.h"
 #include "loader.h"
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 #include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"

@@ -13,7 +13,7 @@
 
 #include "artifact/trust.h"
 #include "generation.h"
-#include "state_lock.h"
+#include "runtime/state_lock.h"
 #include <condition_variable>
 #include <deque>
 #include <map>

@@ -2,7 +2,7 @@
 
 #include "abi/abi_values.h"
 #include "contracts/json.h"
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
 #include <algorithm>

@@ -1,8 +1,8 @@
 // What happens to one plugin: its file is inspected, a generation of it starts, replaces another, or is withdrawn.
 #include "host_slot.h"
 
+#include "policy/privileged_connections.h"
 #include "policy/session_keys.h"
-#include "privileged_connections.h"
 #include <algorithm>
 #include <iterator>
 #include <utility>

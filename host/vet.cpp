@@ -1,8 +1,8 @@
 // Everything about a plugin that is decided before policy is asked, and --check, which decides nothing else.
 #include "contracts/reserved_ids.h"
 #include "host.h"
+#include "policy/privileged_connections.h"
 #include "policy/session_keys.h"
-#include "privileged_connections.h"
 #include "wire/ulid.h"
 #include <rapidjson/document.h>
 
@@ -18,8 +18,15 @@ std::string explain(const PolicyAnswer &answer) {
   return text;
 }
 
-std::string identity_text(const Manifest &manifest) {
-  return "  (" + manifest.id() + ", digest " + manifest.digest() + ")";
+// What it is, and what is held against it.
+std::string identity_text(const PluginConfig &plugin, const Vetted &vetted) {
+  const auto &manifest = vetted.artifact->manifest();
+  std::string text = "  (" + manifest.id() + ", digest " + manifest.digest() + "; ";
+  if (vetted.trust.pinned) text += vetted.trust.signer ? "pinned and " : "pinned";
+  if (vetted.trust.signer) text += "signed by " + vetted.trust.signer_name;
+  if (plugin.approve == Approval::artifact) text += "; approved by file";
+  text += vetted.artifact->config_schema() ? "; settings fit the plugin's schema)" : "; settings unchecked)";
+  return text;
 }
 
 CheckLine check_answer(const PluginConfig &plugin, const Vetted &vetted, StaticPolicy &policy, const SessionKey &key) {
@@ -33,7 +40,7 @@ CheckLine check_answer(const PluginConfig &plugin, const Vetted &vetted, StaticP
     line.text =
         answer.status == 200 ? "would run" : (answer.status == 202 ? "pending: " : "refused: ") + explain(answer);
   });
-  line.text += identity_text(manifest);
+  line.text += identity_text(plugin, vetted);
   return line;
 }
 
@@ -45,7 +52,7 @@ CheckLine check_control_plane(const PluginConfig &plugin, const Vetted &vetted) 
       return {plugin.name, false, "refused: " + readable.error().text()};
   if (auto key = read_session_seed(files.session_seed); !key)
     return {plugin.name, false, "refused: " + key.error().text()};
-  return {plugin.name, true, "would run as the control plane" + identity_text(vetted.artifact->manifest())};
+  return {plugin.name, true, "would run as the control plane" + identity_text(plugin, vetted)};
 }
 
 // nullptr when the policy can only be asked over a network.
@@ -59,7 +66,7 @@ Result<std::unique_ptr<StaticPolicy>> policy_for_check(const Config &config, std
 CheckLine check_plugin(const PluginConfig &plugin, const Vetted &vetted, StaticPolicy *policy, const SessionKey &key) {
   if (plugin.role == PluginRole::control_plane) return check_control_plane(plugin, vetted);
   if (policy) return check_answer(plugin, vetted, *policy, key);
-  return {plugin.name, true, "would ask the control plane" + identity_text(vetted.artifact->manifest())};
+  return {plugin.name, true, "would ask the control plane" + identity_text(plugin, vetted)};
 }
 
 // What this host serves of a trusted file, which for the control plane is everything.

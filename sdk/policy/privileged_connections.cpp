@@ -1,4 +1,4 @@
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 
 #include "abi/abi_values.h"
 #include "policy/policy_file.h"
