@@ -78,7 +78,7 @@ void Host::request_stop() {
 }
 
 bool Host::run() {
-  policy_.on_change([this] { post([this] { ask_all(); }); });
+  policy_.on_change([this] { post([this] { policy_changed(); }); });
   post([this] { apply(config_.plugins); });
   while (!(stopping_ && slots_.empty())) {
     if (stopping_) stop_control_plane();

@@ -101,6 +101,7 @@ private:
   void inspect(Slot &slot);
   void inspected(Slot &slot, Inspected result);
   void publish_contracts();
+  void policy_changed();
   void ask_all();
   void ask(Slot &slot);
   void bootstrap(Slot &slot);

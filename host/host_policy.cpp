@@ -81,6 +81,12 @@ void Host::rotate_dependents(const std::vector<std::string> &changed) {
 
 // -------------------------------------------------------------------------------------------------------- questions
 
+void Host::policy_changed() {
+  for (auto &[name, slot] : slots_)
+    if (!slot->busy) slot->reconsider_successor();
+  ask_all();
+}
+
 void Host::ask_all() {
   if (stopping_ || inspections_ > 0) return;
   for (auto &[name, slot] : slots_)
@@ -171,11 +177,12 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (!slot.running) {
     enter(slot, phase, detail);
   } else if (about_successor) {
-    log_.warn(
-        "the plugin's new version isn't approved; the running one stays",
-        {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
-    slot.vetted.reset(); // what runs is asked about from now on, until the next reload
-    return ask(slot);
+    if (std::exchange(slot.successor_detail, detail) != detail)
+      log_.warn(
+          "the plugin's new version isn't approved; the running one stays",
+          {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
+    slot.successor = std::exchange(slot.vetted, std::nullopt);
+    return ask(slot); // about what runs
   } else {
     return withdraw(slot, phase, detail);
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace trellis::host {
 
@@ -42,12 +43,18 @@ struct Host::Slot {
   // another: each inspection ends in new questions, and so on for ever.
   bool inspect_again = false; // trellis.toml was read again
   bool ask_again = false;     // policy answered, or would have been asked
+  // A file that policy doesn't let run while its predecessor does: asked about again when answers may have changed.
+  std::optional<Vetted> successor;
+  std::string successor_detail; // as last logged
   // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
   bool enrolled = false;
   // Of a control plane whose start failed.
   std::optional<std::chrono::steady_clock::time_point> retry_at;
   std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 
+  void reconsider_successor() {
+    if (successor) vetted = std::exchange(successor, std::nullopt);
+  }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
   void keep_idle(const Generation &ended) {
     if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};

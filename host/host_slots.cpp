@@ -87,6 +87,8 @@ void Host::inspect(Slot &slot) {
 
 void Host::inspected(Slot &slot, Inspected result) {
   --inspections_;
+  slot.successor.reset();
+  slot.successor_detail.clear();
   if (!slot.wanted) {
     retire(slot.config.name);
   } else if (result.vetted) {
@@ -244,7 +246,9 @@ void Host::catch_up(Slot &slot) {
   const bool ask_again = std::exchange(slot.ask_again, false);
   if (std::exchange(slot.inspect_again, false)) return inspect(slot);
   // During an inspection of any plugin there is no need: all are asked when it is over.
-  if (ask_again && slot.wanted && slot.config.enabled && !stopping_ && inspections_ == 0) ask(slot);
+  if (!ask_again || !slot.wanted || !slot.config.enabled || stopping_ || inspections_ > 0) return;
+  slot.reconsider_successor();
+  ask(slot);
 }
 
 void Host::enter(Slot &slot, Phase phase, const std::string &detail) {

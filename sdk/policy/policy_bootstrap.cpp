@@ -92,6 +92,7 @@ public:
     decision.contract_digest = request_.contract_digest;
     decision.answer = answer();
     if (decision.answer.status == 200) decision.ready = contract_;
+    decision.only_this_file = only_this_file_;
     if (request_.contract && contract_ && is_as_requested()) decision.presented = contract_;
     return decision;
   }
@@ -104,7 +105,10 @@ private:
     if (auto refused = check_subjects()) return *refused;
     if (!is_accepted(facts_.file, contract_->id(), contract_->digest()))
       return update_required_answer(context_, requested_);
-    if (auto refused = check_artifact()) return *refused;
+    if (auto refused = check_artifact()) {
+      only_this_file_ = true;
+      return *refused;
+    }
     const auto active =
         analyze(*contract_, known_contracts(facts_.file, facts_.known, contract_->digest()), Resolution::active);
     if (!active) return analysis_refused(active.error());
@@ -220,6 +224,7 @@ private:
   const ArtifactFacts &artifact_;
   BootstrapContext context_;
   std::optional<Manifest> contract_;
+  bool only_this_file_ = false;
   Needs requested_;
 };
 
@@ -236,7 +241,12 @@ std::string bootstrap_request(const SessionKey &key, const Manifest &contract, b
 BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view text, const ArtifactFacts &artifact) {
   const auto request = parse_request(text, facts.now);
   if (!request)
-    return {.answer = request.error(), .session_key = {}, .contract_digest = {}, .presented = {}, .ready = {}};
+    return {.answer = request.error(),
+            .session_key = {},
+            .contract_digest = {},
+            .presented = {},
+            .ready = {},
+            .only_this_file = false};
   return Decider(facts, *request, artifact).decide();
 }
 

@@ -153,7 +153,7 @@ private:
     const Principal principal(decision.session_key, decision.contract_digest);
     if (decision.ready)
       changed |= ready_.insert_or_assign(principal, *decision.ready).second;
-    else
+    else if (!decision.only_this_file) // whoever runs from a file that is accepted stays
       changed |= ready_.erase(principal) > 0;
     if (changed) publish_sessions();
   }

@@ -1,10 +1,13 @@
 // Who vouches for a file, for how long, and what is approved: by a real host that is told otherwise while it runs.
 #include "artifact/trust_minisign.h"
+#include "live_control_plane.h"
 #include "live_host.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <csignal>
 #include <fstream>
+#include <rapidjson/document.h>
 #include <sys/stat.h>
 
 using namespace trellis;
@@ -129,6 +132,39 @@ TEST_CASE("an approval of one file asks again when the file changes, while the a
   CHECK(shop.logged({"plugin running", "replaced its predecessor"}));
   CHECK(shop.say("new") == R"({"message":"new"})");
   CHECK(shop.stop() == 0);
+}
+
+TEST_CASE("with a control plane a changed file is a plan that shows it, and runs once that is accepted") {
+  LiveControlPlane live;
+  const auto file = live.bundle() / "echo.so";
+  std::filesystem::copy_file(built("echo-c.so"), file);
+  const auto first = hex(sha256(as_bytes(read_file(file))));
+  live.set_plugin("echo", file, "approve = \"artifact\"\n");
+  live.start();
+  REQUIRE(live.logged({"plugin pending", "\"echo\"", "authority_update_required"}));
+  live.set_admin_password();
+  const auto plane = live.sign_in_operator();
+  const auto plans = [&] {
+    const auto page =
+        plane->list("Auth.DeploymentAuthority.Plans.List", R"({"deploymentId":"echo","state":"pending"})");
+    return page ? to_json(*page) : page.error().text();
+  };
+  CHECK_THAT(plans(), ContainsSubstring(R"("artifact":{"sha256":")" + first + R"(","signer":""})"));
+  live.accept_plan(*plane, "echo");
+  REQUIRE(live.logged({"plugin running", "\"echo\""}));
+
+  const auto changed = embed_config_schema(as_bytes(read_file(file)), "true");
+  REQUIRE(changed);
+  write_file(file.string() + ".new", std::string(as_text(*changed)));
+  std::filesystem::rename(file.string() + ".new", file);
+  const auto second = hex(sha256(*changed));
+  live.write_config(); // with the new pin
+  live.process().signal(SIGHUP);
+  REQUIRE(live.logged({"the plugin's new version isn't approved; the running one stays", "\"echo\""}));
+  CHECK_THAT(plans(), ContainsSubstring(R"("artifact":{"sha256":")" + second + R"(","signer":""})"));
+  live.accept_plan(*plane, "echo");
+  CHECK(live.logged({"plugin running", "replaced its predecessor"})); // without another reload
+  CHECK(live.stop() == 0);
 }
 
 TEST_CASE("a contract id of the platform is refused before anything of the plugin runs") {
