@@ -213,6 +213,11 @@ std::string trimmed(std::string text) {
 
 } // namespace
 
+std::string static_policy_markdown() {
+  return keys_markdown("[account]", account_keys()) + keys_markdown("[[accept]]", acceptance_keys()) +
+         keys_markdown("[[callers]]", caller_keys());
+}
+
 Result<SecretText> read_secret_file(const std::filesystem::path &file, std::size_t most_bytes) {
   const OpenFile open(file);
   if (open.fd < 0) return fail("secret_unreadable", file.string(), std::strerror(errno), "a file with the secret");
