@@ -1,6 +1,6 @@
 #include "bundle.h"
 #include "contracts/json.h"
-#include "host/config.h"
+#include "host_config/config.h"
 #include "policy/policy.h"
 #include "tests/support/temp_dir.h"
 #include "wire/credentials.h"
@@ -258,7 +258,8 @@ TEST_CASE("A bundle with a control plane pins it, and hands it the privileged cr
     INFO(file);
     CHECK(fs::exists(file));
   }
-  CHECK(at(json_of(plugin->config_json), {"file"}) == "trellis/config.jsonc"); // beside trellis.toml
+  CHECK(at(json_of(host::PluginSettings::resolve(plugin->config)->json().reveal()), {"file"}) ==
+        "trellis/config.jsonc"); // beside trellis.toml
 }
 
 TEST_CASE("Only NATS' own files say where a native bundle is: the rest may be moved") {

@@ -7,7 +7,7 @@
 
 #include "contracts/manifest.h"
 #include "contracts/result.h"
-#include "host/config.h"
+#include "host_config/config.h"
 #include "policy/policy.h"
 #include "runtime/feed_method.h"
 #include "runtime/rpc_method.h"

@@ -92,6 +92,7 @@ public:
 
   std::string write() {
     introduction();
+    artifact();
     asked_capabilities();
     defined_capabilities();
     used_contracts();
@@ -126,6 +127,18 @@ private:
     text_.fact("name", text_at(contract, "displayName"));
     text_.fact("kind", text_at(contract, "kind"));
     text_.paragraph(text_at(contract, "description"));
+  }
+
+  // Of a plan that is bound to one file: a deployment with approve = "artifact".
+  void artifact() {
+    const JsonValue &artifact = at(summary_, "artifact");
+    if (!artifact.IsObject()) return;
+    text_.heading("The file that it is approved from");
+    text_.fact("SHA-256", text_at(artifact, "sha256"));
+    const auto signer = text_at(artifact, "signer");
+    text_.fact("signed by", signer.empty() ? "nobody; the host pins it" : signer);
+    text_.item("Another file with the same contract, or by another signer, asks again.");
+    if (added_.empty() && !is_migration()) text_.item("The contract itself asks for nothing new.");
   }
 
   // The words for a capability: its owner's, wherever they are.

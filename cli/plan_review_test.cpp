@@ -115,6 +115,20 @@ TEST_CASE("Uses of a contract that wasn't known yet are read from the contract i
   CHECK(has(page_of(plan), "another plan to use:\n      rpc Stock.Take\n"));
 }
 
+TEST_CASE("A plan of one file shows the file and who signed it") {
+  std::string plan = plan_text();
+  CHECK_FALSE(has(page_of(plan), "SHA-256"));
+  const std::string summary = R"("summary":{)";
+  plan.insert(plan.find(summary) + summary.size(),
+              R"("artifact":{"sha256":")" + std::string(64, 'a') + R"(","signer":"RWQsigner"},)");
+  const auto page = page_of(plan);
+  position(page, std::string(64, 'a'));
+  position(page, "RWQsigner");
+  CHECK_FALSE(has(page, "asks for nothing new")); // this one does
+  plan.replace(plan.find("RWQsigner"), 9, "");
+  CHECK(has(page_of(plan), "nobody"));
+}
+
 TEST_CASE("An outdated plan is called one") {
   const auto page = page_of(plan_text(), authority_text("01V2"));
   CHECK(has(page, "OUTDATED"));

@@ -72,38 +72,63 @@ void add_inspect(Command group) {
 // ------------------------------------------------------------------------------------------------------------ embed
 
 struct EmbedOptions {
-  std::string file, contract, out;
+  std::string file, contract, config_schema, out;
 };
 
-Result<Report> embed(const EmbedOptions &options) {
+// `bytes` with the contract in it; what isn't valid doesn't get into a plugin.
+Result<Bytes> with_contract(const std::string &file, ByteView bytes) {
+  const auto text = read_contract_text(file);
+  if (!text) return tl::make_unexpected(text.error());
+  if (const auto manifest = parse_contract(file, *text); !manifest) return tl::make_unexpected(manifest.error());
+  return embed_contract(bytes, *text);
+}
+
+Result<Bytes> with_config_schema(const std::string &file, ByteView bytes) {
+  const auto text = read_text_file(file, kMaxConfigSchema);
+  if (!text) return tl::make_unexpected(text.error());
+  auto embedded = embed_config_schema(bytes, *text);
+  if (!embedded && embedded.error().code.starts_with("config_schema")) embedded.error().where = file;
+  return embedded;
+}
+
+Result<Bytes> embedded_file(const EmbedOptions &options) {
+  if (options.contract.empty() && options.config_schema.empty())
+    return fail("option", "CONTRACT", "there is nothing to embed", "a contract, --config-schema, or both");
   const auto file = read_text_file(options.file, kMaxArtifactBytes);
   if (!file) return tl::make_unexpected(file.error());
-  const auto text = read_contract_text(options.contract);
-  if (!text) return tl::make_unexpected(text.error());
-  const auto manifest = parse_contract(options.contract, *text); // what isn't valid doesn't get into a plugin
-  if (!manifest) return tl::make_unexpected(manifest.error());
-  auto embedded = embed_contract(as_bytes(*file), *text);
-  if (!embedded) {
-    embedded.error().where = options.file;
-    return tl::make_unexpected(std::move(embedded.error()));
-  }
+  Result<Bytes> bytes = Bytes(file->begin(), file->end());
+  if (!options.contract.empty()) bytes = with_contract(options.contract, *bytes);
+  if (bytes && !options.config_schema.empty()) bytes = with_config_schema(options.config_schema, *bytes);
+  if (!bytes && bytes.error().where.empty()) bytes.error().where = options.file;
+  return bytes;
+}
+
+Result<Report> embed(const EmbedOptions &options) {
+  const auto embedded = embedded_file(options);
+  if (!embedded) return tl::make_unexpected(embedded.error());
   struct stat status {};
   const mode_t mode = ::stat(options.file.c_str(), &status) == 0 ? status.st_mode & 0777 : 0644;
   const auto target = options.out.empty() ? options.file : options.out;
   if (auto written = replace_file(target, *embedded, mode); !written) return tl::make_unexpected(written.error());
-  Report report(target + " holds contract " + manifest->id());
+  const auto artifact = Artifact::open_for_inspection(target);
+  if (!artifact) return tl::make_unexpected(artifact.error());
+  Report report(target + " holds contract " + artifact->manifest().id() +
+                (artifact->config_schema() ? " and a schema for its settings" : ""));
   report.text("file", target)
-      .text("id", manifest->id())
-      .text("digest", manifest->digest())
-      .text("sha256", hex(sha256(*embedded)));
+      .text("id", artifact->manifest().id())
+      .text("digest", artifact->manifest().digest())
+      .text("sha256", artifact->sha256_hex());
   return report;
 }
 
 void add_embed(Command group) {
   const auto options = std::make_shared<EmbedOptions>();
-  auto command = group.command("embed", "Write a contract into a plugin file, replacing the one that is there");
+  auto command = group.command("embed", "Write a contract, or a schema of the settings, into a plugin file");
   command.argument("FILE", options->file, "plugin.so");
-  command.argument("CONTRACT", options->contract, "contract.json");
+  command.argument("CONTRACT", options->contract, "contract.json, in place of the one that is there",
+                   Presence::optional);
+  command.option("--config-schema", options->config_schema,
+                 "JSON Schema for [plugins.NAME.config], in place of the one that is there");
   command.option("-o,--out", options->out, "file to write instead of FILE");
   command.report([options] { return embed(*options); });
 }
@@ -176,7 +201,7 @@ Result<Report> verify(const VerifyOptions &options) {
   if (!signers) return tl::make_unexpected(signers.error());
   const auto artifact = Artifact::open(options.file);
   if (!artifact) return tl::make_unexpected(artifact.error());
-  const auto trust = check_trust(*artifact, {}, *signers);
+  const auto trust = check_trust(*artifact, {options.file, {}, {}}, trust_in(*signers), std::time(nullptr));
   if (!trust) return tl::make_unexpected(trust.error());
   Report report(options.file + " is signed by a given key");
   report.text("signer", trust->signer->text)

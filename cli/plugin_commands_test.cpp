@@ -103,6 +103,35 @@ TEST_CASE("embed makes a plugin of a file without a contract") {
   CHECK(string_member(embedded.json(), "digest") == artifact->manifest().digest());
 }
 
+TEST_CASE("embed writes the schema of the settings, which inspect shows") {
+  const Workplace work;
+  const auto schema = work.folder.write("s.json", as_bytes(R"({"type": "object", "required": ["shelves"]})"));
+  CHECK(run({"plugin", "embed", work.plugin, "--config-schema", schema}).code == 1); // there is no contract yet
+  REQUIRE(run({"plugin", "embed", work.plugin, work.contract, "--config-schema", schema}).code == 0);
+  const auto artifact = Artifact::open_for_inspection(work.plugin);
+  REQUIRE(artifact);
+  CHECK(artifact->config_schema());
+  CHECK(artifact->manifest().id() == "acme.bare@v1");
+  const auto inspected = run({"plugin", "inspect", work.plugin, "--json"});
+  CHECK(string_member(inspected.json(), "configSchema") == R"({"type":"object","required":["shelves"]})");
+
+  // Replaced by itself, with the contract left as it is.
+  const auto other = work.folder.write("t.json", as_bytes("true"));
+  const auto replaced = run({"plugin", "embed", work.plugin, "--config-schema", other, "--json"});
+  REQUIRE(replaced.code == 0);
+  CHECK(string_member(replaced.json(), "digest") == artifact->manifest().digest());
+  CHECK(*Artifact::open_for_inspection(work.plugin)->elf().config_schema == "true");
+
+  for (const auto *text : {"[]", "{", R"({"properties":{"a":{"pattern":"("}}})"}) {
+    INFO(text);
+    const auto bad =
+        run({"plugin", "embed", work.plugin, "--config-schema", work.folder.write("b.json", as_bytes(text))});
+    CHECK(bad.code == 1);
+    CHECK(bad.err.find("b.json") != std::string::npos);
+  }
+  CHECK(run({"plugin", "embed", work.plugin}).code == 1);
+}
+
 TEST_CASE("embed can write another file, and refuses what is no contract") {
   const Workplace work;
   const auto target = (work.folder.path() / "out.so").string();

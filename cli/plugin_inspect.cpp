@@ -2,9 +2,11 @@
 
 #include "artifact/trust_minisign.h"
 #include "contracts/authority.h"
+#include "contracts/json.h"
 #include "contracts/subject_guard.h"
 #include "policy/policy.h"
 #include <algorithm>
+#include <rapidjson/document.h>
 
 namespace trellis::cli {
 namespace {
@@ -43,6 +45,18 @@ void describe_signature(Report &report, const Artifact &artifact, const std::opt
   }
   const auto signer = verify_artifact(artifact.bytes(), *signature, signers);
   report.text("signature", signer ? "valid" : signer.error().text());
+}
+
+// --------------------------------------------------------------------------------------------------------- settings
+
+// On one line and with everything unusual escaped: these are the plugin's words.
+void describe_settings(Report &report, const ElfFacts &elf) {
+  if (!elf.config_schema) {
+    report.text("configSchema", "none: the host passes on any settings");
+    return;
+  }
+  const auto schema = parse_json(*elf.config_schema, {.max_bytes = kMaxConfigSchema});
+  report.text("configSchema", schema ? to_json(*schema) : "no JSON: " + schema.error().text());
 }
 
 // --------------------------------------------------------------------------------------------------------- surfaces
@@ -183,6 +197,7 @@ Inspection inspect_control_plane(const Artifact &artifact, const InspectionInput
     const auto owned = owned_surfaces(contract.model());
     surfaces.rows.insert(surfaces.rows.end(), owned.rows.begin(), owned.rows.end());
   }
+  describe_settings(report, artifact.elf());
   report.table("contracts", contracts).table("surfaces", surfaces);
   describe_imports(report, artifact.elf(), input.list_imports);
   report.table("refusals", refusal_table(out.refusals));
@@ -210,6 +225,7 @@ Inspection inspect(const Artifact &artifact, const InspectionInput &input) {
       .text("sha256", artifact.sha256_hex())
       .number("bytes", static_cast<std::int64_t>(artifact.bytes().size()));
   describe_signature(report, artifact, input.signature, input.signers);
+  describe_settings(report, artifact.elf());
   report.table("surfaces", owned_surfaces(contract.model()));
   describe_authority(report, contract, input.known);
   describe_imports(report, artifact.elf(), input.list_imports);

@@ -1,5 +1,5 @@
 // Structs that a plugin makes, cut off at every size: what the host takes from them, and that it reads no further.
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "generation.h"
 #include "loader.h"
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "contracts/result.h"
+#include "host_config/call_limits.h"
 #include "runtime/metrics_rpc.h"
 #include "runtime/rpc_service.h"
 #include "transport/transport.h"
@@ -20,13 +21,6 @@
 namespace trellis::host {
 
 class Workers;
-
-struct CallLimits {
-  std::size_t queue = 256;                   // requests that wait for a worker
-  std::size_t max_concurrency = 8;           // handlers at a time: threads of the plugin's Workers
-  std::chrono::milliseconds deadline{10000}; // from arrival to answer
-  std::size_t max_abandoned = 1000;          // calls past their deadline that the plugin still holds
-};
 
 // One wired rpc: what it is, and the function for it.
 struct RpcRoute {

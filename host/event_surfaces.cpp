@@ -1,10 +1,10 @@
 #include "event_surfaces.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contract_directory.h"
 #include "generation.h"
 #include "host_api.h"
-#include "log.h"
+#include "log/log.h"
 #include "nats/nats_transport.h"
 #include "wire/session_key.h"
 #include "workers.h"

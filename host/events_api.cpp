@@ -1,6 +1,6 @@
 #include "events_api.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "host_api.h"
 #include "runtime/event_publishing.h"
 #include <functional>

@@ -1,6 +1,6 @@
 #include "feed_surfaces.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "generation.h"
 #include "plugin_connection.h"
 #include "workers.h"

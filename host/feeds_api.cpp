@@ -1,6 +1,6 @@
 #include "feeds_api.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "host_api.h"
 #include "runtime/feed_streams.h"
 

@@ -8,7 +8,7 @@
 #include "loader.h"
 #include "plugin_connection.h"
 #include "plugin_gauges.h"
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 #include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"
@@ -121,7 +121,7 @@ struct Generation::State {
         bindings(std::move(bound)), outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
         gauges(host.metrics.plugin(config.name)), calls_made(gauges.metrics().runtime(), gauges.metrics().errors()),
-        api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
+        api(host.log, config.name, config.settings, identity_json(host, config, artifact->manifest(), key),
             gauges.metrics(), privileged.get()),
         code(std::move(idle)) {}
 

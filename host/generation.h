@@ -10,12 +10,13 @@
 #pragma once
 
 #include "artifact/artifact.h"
-#include "config.h"
+#include "calls.h"
 #include "contract_directory.h"
+#include "host_config/config.h"
 #include "isolation/isolated_plugin.h"
 #include "last_problem.h"
 #include "loader.h"
-#include "plugin_policy.h"
+#include "policy/plugin_policy.h"
 #include "policy/policy.h"
 #include "runtime/metrics_directory.h"
 #include <chrono>

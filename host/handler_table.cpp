@@ -1,5 +1,5 @@
 // The plugin's handler table against its contract (ARCHITECTURE §4), and what this host can't serve.
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "generation.h"
 #include "rpc_surfaces.h"
 

@@ -82,9 +82,7 @@ TEST_CASE("a service has a function for each rpc of its contract") {
 
 TEST_CASE("the host answers <Plugin>.Health in place of a handler, by either of a plugin's names") {
   const std::vector<Manifest> one{contract("acme.a@v1", {"A.One", "RtBilling.Health", "Other.Health"})};
-  trellis_plugin_entry program{};
-  program.name = {"rt-billing", 10};
-  const auto answered = host_answered_rpcs("billing-eu", program);
+  const auto answered = host_answered_rpcs("billing-eu", "rt-billing");
   CHECK(answered == std::vector<std::string>{"BillingEu.Health", "RtBilling.Health"});
   Table table;
   table.add("acme.a@v1", "A.One", answer);

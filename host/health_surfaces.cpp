@@ -1,6 +1,6 @@
 #include "health_surfaces.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/json_write.h"
 #include "generation.h"
 #include "nats/nats_transport.h"

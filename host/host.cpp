@@ -87,7 +87,7 @@ void Host::request_stop() {
 }
 
 bool Host::run() {
-  policy_.on_change([this] { post([this] { ask_all(); }); });
+  policy_.on_change([this] { post([this] { policy_changed(); }); });
   post([this] { apply(config_.plugins); });
   while (!(stopping_ && slots_.empty())) {
     if (stopping_) stop_control_plane();
@@ -138,13 +138,15 @@ void Host::reload(ReloadDone done) {
     if (done) done(fail("stopping", config_.name, "the host is stopping"));
     return;
   }
+  progress_(Progress::reloading, {});
   auto fresh = read_again();
   if (!fresh) {
     log_.error("reload refused; everything stays as it was", {{"detail", fresh.error().text()}});
+    if (settled_) progress_(Progress::ready, "reload refused: " + fresh.error().text());
     if (done) done(tl::make_unexpected(fresh.error()));
     return;
   }
-  config_.trusted_signers = fresh->trusted_signers;
+  config_.trust = fresh->trust;
   config_.max_generations = fresh->max_generations;
   config_.drain = fresh->drain;
   config_.start_retry_max = fresh->start_retry_max;
@@ -220,6 +222,8 @@ void Host::report_when_settled() {
   }
   settled_ = true;
   log_.info("host ready", {{"plugins", slots_.size()}, {"running", running}, {"pending", waiting}});
+  progress_(Progress::ready, std::to_string(running) + " of " + std::to_string(slots_.size()) + " plugins run, " +
+                                 std::to_string(waiting) + " wait");
   for (const auto &done : std::exchange(reloads_, {}))
     done({});
 }
@@ -268,6 +272,7 @@ void Host::stop_all() {
   if (std::exchange(stopping_, true)) return;
   stop_deadline_ = Clock::now() + config_.drain + kStopGrace;
   log_.info("stopping", {{"plugins", slots_.size()}});
+  progress_(Progress::stopping, {});
   std::vector<std::string> names;
   for (const auto &[name, slot] : slots_)
     if (!slot->is_control_plane()) names.push_back(name);

@@ -13,7 +13,7 @@
 
 #include "artifact/trust.h"
 #include "generation.h"
-#include "state_lock.h"
+#include "runtime/state_lock.h"
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -80,6 +80,12 @@ public:
   void request_reload(ReloadDone done = {});
   // [thread-safe]
   void request_stop();
+  // [before run] What a supervisor of the process wants to know, called on the control thread: `status` is a line for
+  // people. The first `ready` comes when every plugin has come to rest, whatever became of it.
+  enum class Progress { reloading, ready, stopping };
+  void on_progress(std::function<void(Progress, const std::string &status)> told) { progress_ = std::move(told); }
+  // [thread-safe] Runs `message` on the control thread; not at all after run().
+  void post(std::function<void()> message);
   // [thread-safe] What the plugins are and do now. `done` runs once, on the control thread; not at all after run().
   void request_status(std::function<void(const HostStatus &)> done);
   // [thread-safe] All that is counted. As request_status.
@@ -92,8 +98,6 @@ private:
   // `outside`: nullptr for policy "plugin".
   Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLoop> loop, std::unique_ptr<Policy> outside);
 
-  // [thread-safe]
-  void post(std::function<void()> message);
   HostParts parts();
 
   // [control thread]
@@ -108,10 +112,11 @@ private:
   void inspect(Slot &slot);
   void inspected(Slot &slot, Inspected result);
   void publish_contracts();
+  void policy_changed();
   void ask_all();
   void ask(Slot &slot);
-  void bootstrap(Slot &slot, const Manifest &manifest);
-  void enroll_then_bootstrap(Slot &slot, const Manifest &manifest);
+  void bootstrap(Slot &slot);
+  void enroll_then_bootstrap(Slot &slot);
   void ask_control_plane(Slot &slot);
   void denied(const std::string &name);
   void quarantine(const std::string &name, const std::string &why);
@@ -161,6 +166,7 @@ private:
   bool rotate_all_ = false; // connections of all that use other contracts, once contracts are published
   bool settled_ = false;
   std::vector<ReloadDone> reloads_; // to be answered when settled
+  std::function<void(Progress, const std::string &)> progress_ = [](Progress, const std::string &) {};
 };
 
 // One line of `trellis-host --check`: what would happen to a plugin, without loading it or touching the network.
@@ -171,12 +177,14 @@ struct CheckLine {
 };
 Result<std::vector<CheckLine>> check_config(const Config &config);
 
-// What a plugin file is, as far as it may be trusted: read, pinned or signed, and servable by this host.
+// What a plugin file is, as far as it may be trusted: read, pinned or signed, and servable by this host, with settings
+// that it accepts.
 struct Vetted {
   std::shared_ptr<const Artifact> artifact;
   Trust trust;
   bool isolated = false; // it has to run in a process of its own
+  std::shared_ptr<const PluginSettings> settings;
 };
-Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers);
+Result<Vetted> vet_plugin(const PluginConfig &plugin, const TrustRules &rules);
 
 } // namespace trellis::host

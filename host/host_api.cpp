@@ -1,11 +1,11 @@
 #include "host_api.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/json.h"
 #include "events_api.h"
 #include "feeds_api.h"
 #include "metrics_api.h"
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
 #include <algorithm>
@@ -78,7 +78,8 @@ struct HostApi::Functions {
   }
 
   static trellis_status config(void *self, trellis_sink out) noexcept {
-    write(out, api(self).config_json_);
+    const auto &settings = api(self).settings_;
+    write(out, settings ? std::string_view(settings->json().reveal()) : "{}");
     return TRELLIS_OK;
   }
 
@@ -193,10 +194,10 @@ struct HostApi::Functions {
   }
 };
 
-HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-                 PluginMetrics &metrics, PrivilegedConnections *connections)
-    : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
-      identity_json_(std::move(identity_json)), metrics_(metrics), connections_(connections) {
+HostApi::HostApi(const Log &log, std::string plugin, std::shared_ptr<const PluginSettings> settings,
+                 std::string identity_json, PluginMetrics &metrics, PrivilegedConnections *connections)
+    : log_(log), plugin_(std::move(plugin)), settings_(std::move(settings)), identity_json_(std::move(identity_json)),
+      metrics_(metrics), connections_(connections) {
   table_.size = sizeof(trellis_host);
   table_.abi_minor = TRELLIS_ABI_MINOR;
   table_.self = this;

@@ -5,9 +5,11 @@
 #pragma once
 
 #include "calls.h"
-#include "log.h"
+#include "host_config/plugin_settings.h"
+#include "log/log.h"
 #include "outgoing.h"
 #include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <trellis/plugin.h>
@@ -26,9 +28,9 @@ class PrivilegedConnections;
 
 class HostApi {
 public:
-  // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields; `connections`: for the
-  // control plane alone, otherwise nullptr.
-  HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
+  // `settings`: the plugin's table, nullptr for an empty one; `identity_json`: what trellis_host::identity yields;
+  // `connections`: for the control plane alone, otherwise nullptr.
+  HostApi(const Log &log, std::string plugin, std::shared_ptr<const PluginSettings> settings, std::string identity_json,
           PluginMetrics &metrics, PrivilegedConnections *connections);
   HostApi(const HostApi &) = delete;
   HostApi &operator=(const HostApi &) = delete;
@@ -54,7 +56,9 @@ public:
 private:
   struct Functions; // the C functions
   const Log &log_;
-  const std::string plugin_, config_json_, identity_json_;
+  const std::string plugin_;
+  const std::shared_ptr<const PluginSettings> settings_; // shared, so that its secrets are in one place
+  const std::string identity_json_;
   PluginMetrics &metrics_;
   PrivilegedConnections *const connections_;
   trellis_host table_{};

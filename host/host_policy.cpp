@@ -89,6 +89,12 @@ void Host::rotate_dependents(const std::vector<std::string> &changed) {
 
 // -------------------------------------------------------------------------------------------------------- questions
 
+void Host::policy_changed() {
+  for (auto &[name, slot] : slots_)
+    if (!slot->busy) slot->reconsider_successor();
+  ask_all();
+}
+
 void Host::ask_all() {
   if (stopping_ || inspections_ > 0) return;
   for (auto &[name, slot] : slots_)
@@ -103,12 +109,10 @@ void Host::ask(Slot &slot) {
     return;
   }
   slot.ask_again = false;
-  const Manifest *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : nullptr;
-  if (!manifest && slot.running) manifest = &slot.running->manifest();
-  if (!manifest || !slot.key) return;
+  if (!slot.artifact() || !slot.key) return;
   if (slot.is_control_plane()) return ask_control_plane(slot);
-  if (slot.enrolled) return bootstrap(slot, *manifest);
-  enroll_then_bootstrap(slot, *manifest);
+  if (slot.enrolled) return bootstrap(slot);
+  enroll_then_bootstrap(slot);
 }
 
 // It is under no policy: an inspected file runs.
@@ -116,25 +120,28 @@ void Host::ask_control_plane(Slot &slot) {
   if (!slot.running && slot.phase == Phase::inspecting) activate(slot);
 }
 
-void Host::enroll_then_bootstrap(Slot &slot, const Manifest &manifest) {
+void Host::enroll_then_bootstrap(Slot &slot) {
   ++questions_;
-  policy_.enroll(slot.config.deployment, slot.key->text(),
-                 [this, name = slot.config.name, manifest](const PolicyAnswer &answer) {
-                   post([this, name, manifest, answer] {
-                     --questions_;
-                     const auto found = slots_.find(name);
-                     if (found == slots_.end() || !found->second->key) return;
-                     auto &asked = *found->second;
-                     if (answer.status != 200) return answered(asked, answer);
-                     asked.enrolled = true;
-                     bootstrap(asked, manifest);
-                   });
-                 });
+  policy_.enroll(slot.config.deployment, slot.key->text(), [this, name = slot.config.name](const PolicyAnswer &answer) {
+    post([this, name, answer] {
+      --questions_;
+      const auto found = slots_.find(name);
+      if (found == slots_.end()) return;
+      auto &asked = *found->second;
+      if (answer.status != 200) return answered(asked, answer);
+      asked.enrolled = true;
+      bootstrap(asked);
+    });
+  });
 }
 
-void Host::bootstrap(Slot &slot, const Manifest &manifest) {
+void Host::bootstrap(Slot &slot) {
+  const auto *artifact = slot.artifact();
+  if (!artifact || !slot.key) return;
   ++questions_;
-  policy_.bootstrap(bootstrap_request(*slot.key, manifest, true, policy_.now()),
+  const auto &config = slot.vetted ? slot.config : slot.running->config();
+  policy_.bootstrap(bootstrap_request(*slot.key, artifact->manifest(), true, policy_.now()),
+                    {artifact->sha256_hex(), config.signer, config.approve == Approval::artifact},
                     [this, name = slot.config.name](const PolicyAnswer &answer) {
                       post([this, name, answer] {
                         --questions_;
@@ -151,8 +158,7 @@ void Host::denied(const std::string &name) {
   if (found == slots_.end() || stopping_ || !found->second->key) return;
   auto &slot = *found->second;
   if (!slot.busy) return ask(slot);
-  const auto *manifest = slot.vetted ? &slot.vetted->artifact->manifest() : slot.manifest();
-  if (manifest) bootstrap(slot, *manifest);
+  bootstrap(slot);
 }
 
 // ---------------------------------------------------------------------------------------------------------- answers
@@ -170,23 +176,24 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     const bool up_to_date =
         slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
     slot.bindings = bindings_of(answer);
-    if (!up_to_date || !same_plugin(slot.running->config(), slot.config) || slot.running->bindings() != slot.bindings)
-      return activate(slot);
+    const bool as_configured = !slot.vetted || same_plugin(slot.running->config(), slot.config);
+    if (!up_to_date || !as_configured || slot.running->bindings() != slot.bindings) return activate(slot);
     if (slot.phase != Phase::running) enter(slot, Phase::running);
     return report_when_settled();
   }
   const auto phase = answer.status == 202 ? Phase::pending : Phase::refused;
   const auto detail = member(answer, "reason") + ": " + member(answer, "message");
   const bool about_successor =
-      slot.running && slot.vetted && slot.running->manifest().digest() != slot.vetted->artifact->manifest().digest();
+      slot.running && slot.vetted && slot.running->artifact().sha256_hex() != slot.vetted->artifact->sha256_hex();
   if (!slot.running) {
     enter(slot, phase, detail);
   } else if (about_successor) {
-    log_.warn(
-        "the plugin's new version isn't approved; the running one stays",
-        {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
-    slot.vetted.reset(); // what runs is asked about from now on, until the next reload
-    return ask(slot);
+    if (std::exchange(slot.successor_detail, detail) != detail)
+      log_.warn(
+          "the plugin's new version isn't approved; the running one stays",
+          {{"plugin", slot.config.name}, {"digest", slot.vetted->artifact->manifest().digest()}, {"detail", detail}});
+    slot.successor = std::exchange(slot.vetted, std::nullopt);
+    return ask(slot); // about what runs
   } else {
     return withdraw(slot, phase, detail);
   }

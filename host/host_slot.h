@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace trellis::host {
 
@@ -43,6 +44,9 @@ struct Host::Slot {
   // another: each inspection ends in new questions, and so on for ever.
   bool inspect_again = false; // trellis.toml was read again
   bool ask_again = false;     // policy answered, or would have been asked
+  // A file that policy doesn't let run while its predecessor does: asked about again when answers may have changed.
+  std::optional<Vetted> successor;
+  std::string successor_detail; // as last logged
   // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
   bool enrolled = false;
   // Why an isolated plugin stays down until the next reload; and its last crash.
@@ -52,6 +56,9 @@ struct Host::Slot {
   std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 
   bool is_isolated() const { return config.isolation == Isolation::process; }
+  void reconsider_successor() {
+    if (successor) vetted = std::exchange(successor, std::nullopt);
+  }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
   void keep_idle(const Generation &ended) {
     if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};
@@ -63,6 +70,10 @@ struct Host::Slot {
     out->idle = std::move(idle);
     out->loaded_from = std::move(loaded_from);
     return out;
+  }
+  // What policy is asked about: the file as last inspected, else what runs; nullptr while neither is there.
+  const Artifact *artifact() const {
+    return vetted ? vetted->artifact.get() : running ? &running->artifact() : nullptr;
   }
   // Of what runs, else of the file; nullptr while neither is there.
   const Manifest *manifest() const {

@@ -1,8 +1,8 @@
 // What happens to one plugin: its file is inspected, a generation of it starts, replaces another, or is withdrawn.
 #include "host_slot.h"
 
+#include "policy/privileged_connections.h"
 #include "policy/session_keys.h"
-#include "privileged_connections.h"
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -21,7 +21,11 @@ bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<Con
 
 // Why a file may run in this process, for the log.
 std::string voucher(const Trust &trust) {
-  return trust.signer ? "signer " + trust.signer->text : trust.pinned ? "pin" : "nobody";
+  return trust.signer ? "signer " + trust.signer_name + " " + trust.signer->text : trust.pinned ? "pin" : "nobody";
+}
+
+std::string signer_of(const Trust &trust) {
+  return trust.signer ? trust.signer->text : std::string();
 }
 
 // What no second attempt with the same file can change.
@@ -39,7 +43,7 @@ Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::pat
 } // namespace
 
 bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
-  return same_files(a.connections, b.connections) && a.config_json == b.config_json &&
+  return same_files(a.connections, b.connections) && a.config_json() == b.config_json() &&
          a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
          a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned &&
          a.isolation == b.isolation && a.isolation_settings == b.isolation_settings;
@@ -70,8 +74,8 @@ void Host::inspect(Slot &slot) {
   const auto result = std::make_shared<std::optional<Inspected>>();
   run_on(
       slot,
-      [result, plugin = slot.config, signers = config_.trusted_signers, state_dir = config_.state_dir](const auto &) {
-        result->emplace(Inspected{vet_plugin(plugin, signers), std::nullopt});
+      [result, plugin = slot.config, rules = config_.trust, state_dir = config_.state_dir](const auto &) {
+        result->emplace(Inspected{vet_plugin(plugin, rules), std::nullopt});
         if (!(*result)->vetted) return;
         auto key = key_of(plugin, state_dir);
         if (key)
@@ -84,11 +88,15 @@ void Host::inspect(Slot &slot) {
 
 void Host::inspected(Slot &slot, Inspected result) {
   --inspections_;
+  slot.successor.reset();
+  slot.successor_detail.clear();
   if (!slot.wanted) {
     retire(slot.config.name);
   } else if (result.vetted) {
     slot.vetted = std::move(*result.vetted);
     slot.config.isolation = slot.vetted->isolated ? Isolation::process : Isolation::none;
+    slot.config.settings = slot.vetted->settings;
+    slot.config.signer = signer_of(slot.vetted->trust);
     slot.key = std::move(result.key);
     if (slot.is_control_plane() && slot.running) report_restart_due(slot);
   } else {
@@ -97,7 +105,7 @@ void Host::inspected(Slot &slot, Inspected result) {
     const auto &problem = result.vetted.error();
     // A file that became bad must not take down what runs: the approved copy stays.
     if (slot.running)
-      log_.error("the plugin's new file is refused; the running copy stays",
+      log_.error("the plugin's file is refused; the running copy stays",
                  {{"plugin", slot.config.name}, {"code", problem.code}, {"detail", problem.text()}});
     else
       enter(slot, Phase::refused, problem.code + ": " + problem.text());
@@ -263,7 +271,9 @@ void Host::catch_up(Slot &slot) {
   if (process && process->ended && !slot.quarantined.empty() && slot.wanted && !stopping_)
     return withdraw(slot, Phase::quarantined, slot.quarantined);
   // During an inspection of any plugin there is no need: all are asked when it is over.
-  if (ask_again && slot.wanted && slot.config.enabled && !stopping_ && inspections_ == 0) ask(slot);
+  if (!ask_again || !slot.wanted || !slot.config.enabled || stopping_ || inspections_ > 0) return;
+  slot.reconsider_successor();
+  ask(slot);
 }
 
 void Host::enter(Slot &slot, Phase phase, const std::string &detail) {

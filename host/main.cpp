@@ -4,6 +4,7 @@
 #include "isolation/child.h"
 #include "isolation/child_process.h"
 #include "loader.h"
+#include "runtime/service_notify.h"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -64,13 +65,24 @@ int check(const host::Config &config) {
   return all_ok ? 0 : 1;
 }
 
+void tell(const ServiceNotifier &manager, host::Host::Progress progress, const std::string &status) {
+  switch (progress) {
+  case host::Host::Progress::reloading: return manager.reloading();
+  case host::Host::Progress::ready: return manager.ready(status);
+  case host::Host::Progress::stopping: return manager.stopping();
+  }
+}
+
 int serve(const host::Config &config, Signals &signals) {
-  const host::Log log(config.log_format, config.log_level);
+  const auto manager = ServiceNotifier::from_environment();
+  const Log log(config.log_format, config.log_level);
   auto host = host::Host::open(config, log);
   if (!host) {
     log.error("the host can't start", {{"code", host.error().code}, {"detail", host.error().text()}});
     return 1;
   }
+  (*host)->on_progress([&manager](auto progress, const auto &status) { tell(manager, progress, status); });
+  const Watchdog watchdog(manager, [&host](auto ping) { (*host)->post(std::move(ping)); });
   signals.forward_to(**host);
   auto control = host::ControlSocket::open(config.state_dir, host::control_actions(**host));
   if (!control) // what the host serves is worth more than being asked about it

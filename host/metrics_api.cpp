@@ -1,6 +1,6 @@
 #include "metrics_api.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "runtime/metrics_record.h"
 #include <array>
 

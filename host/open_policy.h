@@ -1,7 +1,7 @@
 // The policy that trellis.toml names.
 #pragma once
 
-#include "config.h"
+#include "host_config/config.h"
 #include "policy/policy.h"
 #include <memory>
 

@@ -1,6 +1,6 @@
 #include "rpc_surfaces.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/manifest.h"
 #include "nats/nats_transport.h"
 #include <algorithm>

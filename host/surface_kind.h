@@ -6,8 +6,8 @@
 #pragma once
 
 #include "calls.h"
-#include "config.h"
 #include "contracts/manifest.h"
+#include "host_config/config.h"
 #include "runtime/metrics_directory.h"
 #include "runtime/rpc_service.h"
 #include "runtime/validator.h"

@@ -16,6 +16,13 @@ struct Config {
       std::tuple(trellis::field("shelves", &Config::shelves), trellis::field("broken_shelf", &Config::broken_shelf));
 };
 
+// What the host checks [plugins.inventory.config] against before it loads this file.
+TRELLIS_CONFIG_SCHEMA({
+  "type" : "object",
+  "additionalProperties" : false,
+  "properties" : {"shelves" : {"type" : "object", "additionalProperties" : {"type" : "integer", "minimum" : 0}}}
+});
+
 // What is on the shelves. Handlers run on several workers, so one mutex guards the counts.
 class Shelves : public Handlers {
 public:

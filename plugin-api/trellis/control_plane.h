@@ -94,6 +94,13 @@ typedef struct trellis_policy_v1 {
   trellis_status (*surfaces_ready)(void *self, trellis_error_sink error);
   /* [thread-safe] Life of the NATS user JWTs that it issues, in milliseconds (03 §6.5). */
   int64_t (*jwt_life_ms)(void *self);
+  /* Since 1.1; may be missing or NULL: then plugins whose approval is bound to their file are refused.
+   * [thread-safe] As bootstrap, for a contract that is to be approved from one file only: the answer is 200 once a plan
+   * with this `sha256` (64 lower-case hex digits) and this `signer` (minisign public key, or empty) is accepted. Not
+   * members of `request`: that is the route's body, byte for byte, and everybody may send one; the host vouches for
+   * these two. */
+  void (*bootstrap_artifact)(void *self, trellis_str request, trellis_str sha256, trellis_str signer,
+                             trellis_bootstrap_fn done, void *context);
 } trellis_policy_v1;
 
 /* ------------------------------------------------------------------------------- plugin: "trellis.validator/1" */

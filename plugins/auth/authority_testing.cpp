@@ -82,7 +82,8 @@ void ControlPlane::provision(std::string_view deployment, std::string_view insta
       JsonObjectText().text("deploymentId", deployment).text("instanceKey", key_of(instance)).str(), admin));
 }
 
-Answer ControlPlane::bootstrap(std::string_view instance, const Manifest &contract) {
+Answer ControlPlane::bootstrap(std::string_view instance, const Manifest &contract,
+                               const std::optional<BoundArtifact> &artifact) {
   domain.now += 1;
   const auto answer = authority.bootstrap(JsonObjectText()
                                               .text("sessionKey", key_of(instance))
@@ -92,7 +93,7 @@ Answer ControlPlane::bootstrap(std::string_view instance, const Manifest &contra
                                               .number("iat", domain.now / 1000)
                                               .text("sig", std::string(86, 'A'))
                                               .str(),
-                                          true);
+                                          true, artifact);
   return {answer.status, answer.body};
 }
 

@@ -7,6 +7,7 @@
 #include "contracts/json_write.h"
 #include "deployment_authority.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,8 @@ public:
 
   void deploy(std::string_view deployment, std::string_view mode = "strict");
   void provision(std::string_view deployment, std::string_view instance);
-  Answer bootstrap(std::string_view instance, const Manifest &contract);
+  Answer bootstrap(std::string_view instance, const Manifest &contract,
+                   const std::optional<BoundArtifact> &artifact = {});
   std::string plan(std::string_view deployment, const Manifest &contract); // plan id
   Result<std::string> accept(std::string_view plan_id);                    // with the method that fits
   void make_ready(std::string_view deployment, std::string_view instance, const Manifest &contract);

@@ -21,16 +21,17 @@ using Refusal = std::optional<BootstrapAnswer>; // nullopt: the next step decide
 // One request after step 1 of 04 §7. Each step answers or lets the next one decide.
 class BootstrapRun {
 public:
-  BootstrapRun(AuthorityContext &context, const BootstrapRequest &request) : context_(context), request_(request) {}
+  BootstrapRun(AuthorityContext &context, const BootstrapRequest &request, const std::optional<BoundArtifact> &artifact)
+      : context_(context), request_(request), artifact_(artifact ? &*artifact : nullptr) {}
 
   BootstrapAnswer answer() {
     using Step = Refusal (BootstrapRun::*)();
     for (const Step step :
          {&BootstrapRun::find_instance, &BootstrapRun::find_contract, &BootstrapRun::analyze_contract,
           &BootstrapRun::compare_with_request, &BootstrapRun::check_ownership, &BootstrapRun::store,
-          &BootstrapRun::check_compatibility, &BootstrapRun::check_fit, &BootstrapRun::check_dependencies,
-          &BootstrapRun::check_materialization, &BootstrapRun::offer, &BootstrapRun::reconcile_offer,
-          &BootstrapRun::check_materialization, &BootstrapRun::remember_capabilities})
+          &BootstrapRun::check_compatibility, &BootstrapRun::check_fit, &BootstrapRun::check_artifact,
+          &BootstrapRun::check_dependencies, &BootstrapRun::check_materialization, &BootstrapRun::offer,
+          &BootstrapRun::reconcile_offer, &BootstrapRun::check_materialization, &BootstrapRun::remember_capabilities})
       if (auto refusal = (this->*step)()) return *refusal;
     return ready_answer(*contract_, {request_.session_key, context_.sentinel_json, context_.transports_json,
                                      bound_resources_json(materialization_->bindings, requested_.resources),
@@ -137,7 +138,9 @@ private:
     return stored ? Refusal() : broken(stored.error());
   }
 
-  PlanRequest plan_request() const { return {authority_, instance_.instance_id, *contract_, analysis_, requested_}; }
+  PlanRequest plan_request() const {
+    return {authority_, instance_.instance_id, *contract_, analysis_, requested_, artifact_};
+  }
 
   // Step 11 (04 §7.1).
   Refusal check_compatibility() {
@@ -185,6 +188,18 @@ private:
     const auto plan = pending_plan(context_, plan_request(), fit);
     if (!plan) return broken(plan.error());
     return plan_answer(subject_, *plan, authority_.version, fit);
+  }
+
+  // Beyond 04 §7: the contract may be granted all it asks for, and still not from this file.
+  Refusal check_artifact() {
+    if (!artifact_) return std::nullopt;
+    const auto approved = db().read([&](Reader &reader) { return is_artifact_accepted(reader, plan_request()); });
+    if (!approved) return broken(approved.error());
+    if (*approved) return std::nullopt;
+    const Fit nothing_new;
+    const auto plan = pending_plan(context_, plan_request(), nothing_new);
+    if (!plan) return broken(plan.error());
+    return plan_answer(subject_, *plan, authority_.version, nothing_new);
   }
 
   // Step 13.
@@ -259,6 +274,7 @@ private:
 
   AuthorityContext &context_;
   const BootstrapRequest &request_;
+  const BoundArtifact *const artifact_;
   BootstrapSubject subject_;
   ServiceInstance instance_;
   bool mutable_dev_ = false;
@@ -272,10 +288,11 @@ private:
 
 } // namespace
 
-BootstrapAnswer bootstrap(AuthorityContext &context, std::string_view body, bool proofs_valid) {
+BootstrapAnswer bootstrap(AuthorityContext &context, std::string_view body, bool proofs_valid,
+                          const std::optional<BoundArtifact> &artifact) {
   const auto request = parse_bootstrap_request(body, context.core.now_seconds(), proofs_valid);
   if (!request) return request.error();
-  return BootstrapRun(context, *request).answer();
+  return BootstrapRun(context, *request, artifact).answer();
 }
 
 } // namespace trellis::auth

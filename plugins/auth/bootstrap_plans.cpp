@@ -20,6 +20,9 @@ std::string plan_summary(const PlanRequest &request, const Incompatibility *inco
   out.text("desiredVersion", request.authority.version);
   if (incompatibility)
     out.flag("compatibilityMigration", true).text("previousContractDigest", incompatibility->latest_digest);
+  if (request.artifact)
+    out.json("artifact",
+             JsonObjectText().text("sha256", request.artifact->sha256).text("signer", request.artifact->signer).str());
   return out
       .json(
           "authorityCapabilityDefinitions",
@@ -57,6 +60,13 @@ public:
     return flag && flag->IsTrue() && text("previousContractDigest") == digest;
   }
 
+  // Both without one, or both with the same.
+  bool is_of(const BoundArtifact *artifact) const {
+    const JsonValue *found = document_ ? find_member(*document_, "artifact") : nullptr;
+    if (!found || !artifact) return !found && !artifact;
+    return string_member(*found, "sha256") == artifact->sha256 && string_member(*found, "signer") == artifact->signer;
+  }
+
 private:
   std::string_view text(std::string_view name) const { return string_member(*document_, name); }
   Result<JsonDocument> document_;
@@ -72,9 +82,12 @@ std::optional<Plan> find_pending(Reader &db, const PlanRequest &request,
                                  const std::function<bool(const Plan &)> &matches) {
   std::vector<Plan> pending = list_plans(db, {request.authority.deployment_id, "pending", std::nullopt});
   if (pending.size() > kPendingPlansLookedAt) pending.resize(kPendingPlansLookedAt);
-  for (Plan &plan : pending)
-    if (is_about(plan, request) && Summary(plan.summary).at_version(request.authority.version) && matches(plan))
+  for (Plan &plan : pending) {
+    if (!is_about(plan, request)) continue;
+    const Summary summary(plan.summary);
+    if (summary.at_version(request.authority.version) && summary.is_of(request.artifact) && matches(plan))
       return std::move(plan);
+  }
   return std::nullopt;
 }
 
@@ -126,6 +139,13 @@ Result<Plan> pending_plan(AuthorityContext &context, const PlanRequest &request,
   plan.migration = plan.acknowledgement_required = fit.migration;
   return find_or_record(context, request, plan, [&](const Plan &other) {
     return other.migration == fit.migration && equal_needs(other.desired_change, fit.desired_change);
+  });
+}
+
+bool is_artifact_accepted(Reader &db, const PlanRequest &request) {
+  const auto plans = list_plans(db, {request.authority.deployment_id, "accepted", std::nullopt});
+  return std::ranges::any_of(plans, [&](const Plan &plan) {
+    return plan.contract_digest == request.contract.digest() && Summary(plan.summary).is_of(request.artifact);
   });
 }
 

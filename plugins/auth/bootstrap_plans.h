@@ -5,6 +5,7 @@
 #include "authority_context.h"
 #include "contracts/authority_plan.h"
 #include "contracts/manifest.h"
+#include "deployment_authority.h"
 #include "store/authority.h"
 #include <optional>
 #include <string>
@@ -17,11 +18,16 @@ struct PlanRequest {
   const std::string &instance_id;
   const Manifest &contract;
   const Analysis &analysis;
-  const Needs &requested; // in wire order
+  const Needs &requested;        // in wire order
+  const BoundArtifact *artifact; // that the approval has to be of; nullptr: of the contract
 };
 
 // A pending plan for this request at this version: one that exists, or a new one.
 Result<Plan> pending_plan(AuthorityContext &context, const PlanRequest &request, const Fit &fit);
+
+// Whether a plan of this contract from this file was accepted for the deployment, at any time: going back to a file
+// that was approved before needs no new approval, as with contracts.
+bool is_artifact_accepted(Reader &db, const PlanRequest &request);
 
 // 02 §4.4. `latest_digest`: what the deployment runs; `why`: the incompatibility.
 struct Incompatibility {

@@ -30,8 +30,9 @@ DeploymentAuthority::DeploymentAuthority(Core &core, Connections &connections,
                                      std::move(transports_json))) {}
 DeploymentAuthority::~DeploymentAuthority() = default;
 
-BootstrapAnswer DeploymentAuthority::bootstrap(std::string_view body, bool proofs_valid) {
-  return auth::bootstrap(state_->context, body, proofs_valid);
+BootstrapAnswer DeploymentAuthority::bootstrap(std::string_view body, bool proofs_valid,
+                                               const std::optional<BoundArtifact> &artifact) {
+  return auth::bootstrap(state_->context, body, proofs_valid, artifact);
 }
 BootstrapAnswer DeploymentAuthority::enroll(std::string_view deployment_id, std::string_view session_key) {
   return auth::enroll(state_->context, deployment_id, session_key);

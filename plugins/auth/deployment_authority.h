@@ -22,6 +22,13 @@ struct BootstrapAnswer {
   std::string body; // JSON
 };
 
+// The file that a host in this process loads a contract from (trellis.policy/1 bootstrap_artifact).
+struct BoundArtifact {
+  std::string sha256;
+  std::string signer; // minisign public key, or ""
+  bool operator==(const BoundArtifact &) const = default;
+};
+
 // What a failed administrative call becomes: ValidationError at `where` for code "validation", AuthError with reason =
 // `where` for code "auth", UnexpectedError otherwise; details go into the context.
 
@@ -41,7 +48,8 @@ public:
   ~DeploymentAuthority();
 
   // POST /bootstrap/service (04 §7), the whole route. `proofs_valid`: the vectors' way around signatures.
-  BootstrapAnswer bootstrap(std::string_view body, bool proofs_valid = false);
+  BootstrapAnswer bootstrap(std::string_view body, bool proofs_valid = false,
+                            const std::optional<BoundArtifact> &artifact = {});
   // trellis.policy/1 enroll.
   BootstrapAnswer enroll(std::string_view deployment_id, std::string_view session_key);
 

@@ -299,3 +299,55 @@ TEST_CASE("reconciliations of one deployment never overlap") {
   CHECK(failures == 0);
   CHECK(plane.read([](Reader &db) { return find_reconciliation(db, "acme.prod"); })->state == "succeeded");
 }
+
+// -------------------------------------------------------------------------------------------- approval of one file
+
+TEST_CASE("an approval that is bound to a file asks again when the file or its signer changes") {
+  ControlPlane plane;
+  plane.deploy("acme.prod");
+  plane.provision("acme.prod", "one");
+  const BoundArtifact first{std::string(64, 'a'), "RWQsigner"}, second{std::string(64, 'b'), "RWQsigner"};
+  const auto asked = plane.bootstrap("one", plane.orders, first);
+  REQUIRE(asked.status == 202);
+  CHECK(asked.text("reason") == "authority_update_required");
+  CHECK(plane.bootstrap("one", plane.orders, first).text("planId") == asked.text("planId")); // recorded once
+  const auto plan = plane.read([&](Reader &db) { return find_plan(db, asked.text("planId")); });
+  REQUIRE(plan);
+  CHECK(plan->summary.find(R"("artifact":{"sha256":")" + first.sha256 + R"(","signer":"RWQsigner"})") !=
+        std::string::npos);
+  REQUIRE(plane.accept(asked.text("planId")));
+  CHECK(plane.bootstrap("one", plane.orders, first).status == 200);
+
+  const auto changed = plane.bootstrap("one", plane.orders, second);
+  CHECK(changed.status == 202);
+  CHECK(changed.text("reason") == "authority_update_required");
+  CHECK(changed.text("planId") != asked.text("planId"));
+  CHECK(plane.bootstrap("one", plane.orders, BoundArtifact{first.sha256, ""}).status == 202);
+  CHECK(plane.bootstrap("one", plane.orders, first).status == 200); // the running file keeps its approval
+  REQUIRE(plane.accept(plane.bootstrap("one", plane.orders, second).text("planId")));
+  CHECK(plane.bootstrap("one", plane.orders, second).status == 200);
+  CHECK(plane.bootstrap("one", plane.orders, first).status == 200); // and a way back
+}
+
+TEST_CASE("what was accepted without a file isn't accepted from one, and a rejected file stays out") {
+  ControlPlane plane;
+  plane.deploy("acme.prod");
+  plane.provision("acme.prod", "one");
+  plane.make_ready("acme.prod", "one", plane.orders);
+  const BoundArtifact artifact{std::string(64, 'a'), ""};
+  const auto asked = plane.bootstrap("one", plane.orders, artifact);
+  CHECK(asked.status == 202);
+  CHECK(plane.bootstrap("one", plane.orders).status == 200);
+  REQUIRE(plane.authority.reject(JsonObjectText().text("planId", asked.text("planId")).str(), plane.admin));
+  CHECK(plane.bootstrap("one", plane.orders, artifact).status == 202);
+}
+
+TEST_CASE("a file of the successor that a deployment replaces by itself is approved with it") {
+  ControlPlane plane;
+  plane.deploy("acme.dev", "mutable-dev");
+  plane.provision("acme.dev", "one");
+  plane.make_ready("acme.dev", "one", plane.orders);
+  const BoundArtifact artifact{std::string(64, 'a'), ""};
+  CHECK(plane.bootstrap("one", plane.orders_changed, artifact).status == 200);
+  CHECK(plane.bootstrap("one", plane.orders_changed, BoundArtifact{std::string(64, 'b'), ""}).status == 202);
+}

@@ -80,9 +80,10 @@ private:
   static void destroy(void *self) noexcept { const std::unique_ptr<Plugin> ended(&of(self)); }
 
   static const void *get_extension(void *, trellis_str id) noexcept {
-    static constexpr trellis_policy_v1 kPolicy{
-        sizeof(trellis_policy_v1), 0, &Plugin::bootstrap, &Plugin::enroll, &Plugin::on_change, &Plugin::surfaces_ready,
-        &Plugin::jwt_life_ms};
+    static constexpr trellis_policy_v1 kPolicy{sizeof(trellis_policy_v1), 0,
+                                               &Plugin::bootstrap,        &Plugin::enroll,
+                                               &Plugin::on_change,        &Plugin::surfaces_ready,
+                                               &Plugin::jwt_life_ms,      &Plugin::bootstrap_artifact};
     static constexpr trellis_validator_v1 kValidator{sizeof(trellis_validator_v1), 0, &Plugin::validate};
     if (view(id) == TRELLIS_EXT_POLICY) return &kPolicy;
     return view(id) == TRELLIS_EXT_VALIDATOR ? &kValidator : nullptr;
@@ -93,6 +94,16 @@ private:
   static void bootstrap(void *self, trellis_str request, trellis_bootstrap_fn done, void *context) noexcept {
     of(self).with([&](ControlPlane &running) { running.policy().bootstrap(view(request), done, context); },
                   [&] { done(context, 503, str(kNotRunning)); });
+  }
+
+  static void bootstrap_artifact(void *self, trellis_str request, trellis_str sha256, trellis_str signer,
+                                 trellis_bootstrap_fn done, void *context) noexcept {
+    of(self).with(
+        [&](ControlPlane &running) {
+          running.policy().bootstrap_artifact(view(request), {std::string(view(sha256)), std::string(view(signer))},
+                                              done, context);
+        },
+        [&] { done(context, 503, str(kNotRunning)); });
   }
 
   static void enroll(void *self, trellis_str deployment_id, trellis_str session_key, trellis_bootstrap_fn done,

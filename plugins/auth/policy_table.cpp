@@ -22,6 +22,13 @@ void PolicyDesk::bootstrap(std::string_view request, trellis_bootstrap_fn done, 
   decide([this, request = std::string(request)] { return authority_.bootstrap(request); }, done, context);
 }
 
+void PolicyDesk::bootstrap_artifact(std::string_view request, BoundArtifact artifact, trellis_bootstrap_fn done,
+                                    void *context) {
+  decide([this, request = std::string(request),
+          artifact = std::move(artifact)] { return authority_.bootstrap(request, false, artifact); },
+         done, context);
+}
+
 void PolicyDesk::enroll(std::string_view deployment_id, std::string_view session_key, trellis_bootstrap_fn done,
                         void *context) {
   decide([this, deployment = std::string(deployment_id),

@@ -26,6 +26,7 @@ public:
 
   // [thread-safe] As the functions of the table.
   void bootstrap(std::string_view request, trellis_bootstrap_fn done, void *context);
+  void bootstrap_artifact(std::string_view request, BoundArtifact artifact, trellis_bootstrap_fn done, void *context);
   void enroll(std::string_view deployment_id, std::string_view session_key, trellis_bootstrap_fn done, void *context);
   void on_change(void (*changed)(void *context), void *context);
 

@@ -149,7 +149,18 @@ struct Artifact::Data {
   std::string sha256_hex;
   ElfFacts elf;
   Contracts contracts;
+  std::optional<Schema> config_schema;
 };
+
+Result<Schema> compile_config_schema(std::string_view text) {
+  const auto document = parse_json(text, {.max_bytes = kMaxConfigSchema});
+  if (!document)
+    return fail("config_schema_invalid", {}, "the schema of the settings: " + document.error().text(), "a JSON Schema");
+  auto schema = Schema::compile(*document);
+  if (!schema)
+    return fail("config_schema_invalid", {}, "the schema of the settings: " + schema.error().text(), "a JSON Schema");
+  return schema;
+}
 
 std::vector<Error> refusals(const ElfFacts &facts, const std::string &file) {
   std::vector<Error> out;
@@ -167,6 +178,9 @@ std::vector<Error> refusals(const ElfFacts &facts, const std::string &file) {
     if (name.find('/') != std::string::npos) paths.push_back(name);
   if (!paths.empty())
     refuse("needed_path", "the file needs libraries by path: " + joined(paths), "names of libraries, without a slash");
+  if (facts.config_schema)
+    if (const auto schema = compile_config_schema(*facts.config_schema); !schema)
+      refuse("config_schema_invalid", schema.error().message, schema.error().expected);
   return out;
 }
 
@@ -182,8 +196,11 @@ Result<Artifact> Artifact::open_for_inspection(const std::filesystem::path &path
   auto contracts = parse_contracts(facts->contract, file);
   if (!contracts) return tl::make_unexpected(contracts.error());
   auto hash = hex(sha256(copy->mapping.bytes()));
-  return Artifact(
-      std::make_unique<Data>(Data{path, std::move(*copy), std::move(hash), std::move(*facts), std::move(*contracts)}));
+  std::optional<Schema> settings;
+  if (facts->config_schema)
+    if (auto schema = compile_config_schema(*facts->config_schema)) settings = std::move(*schema);
+  return Artifact(std::make_unique<Data>(
+      Data{path, std::move(*copy), std::move(hash), std::move(*facts), std::move(*contracts), std::move(settings)}));
 }
 
 Result<Artifact> Artifact::open(const std::filesystem::path &path) {
@@ -216,6 +233,9 @@ bool Artifact::has_contract_array() const {
 }
 const ElfFacts &Artifact::elf() const {
   return data_->elf;
+}
+const Schema *Artifact::config_schema() const {
+  return data_->config_schema ? &*data_->config_schema : nullptr;
 }
 ByteView Artifact::bytes() const {
   return data_->copy.mapping.bytes();

@@ -8,36 +8,46 @@
 #include "contracts/encoding.h"
 #include "contracts/manifest.h"
 #include "contracts/result.h"
+#include "contracts/schema.h"
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace trellis {
 
 inline constexpr std::size_t kMaxContractBytes = std::size_t{4} << 20;   // .trellis.contract
+inline constexpr std::size_t kMaxConfigSchema = std::size_t{256} << 10;  // .trellis.config-schema
 inline constexpr std::size_t kMaxArtifactBytes = std::size_t{512} << 20; // a plugin file
 
 // What the ELF file says about itself.
 struct ElfFacts {
-  std::string contract;                    // the section's text without trailing NULs
-  std::vector<std::string> needed;         // DT_NEEDED
-  std::vector<std::string> imported;       // undefined dynamic symbols, sorted
-  bool has_entry = false;                  // exports trellis_plugin_entry_v1 as an object
-  std::vector<std::string> unique_symbols; // STB_GNU_UNIQUE
-  bool has_rpath = false;                  // DT_RPATH or DT_RUNPATH
-  bool is_go = false;                      // holds a Go runtime (section .note.go.buildid or .go.buildinfo)
+  std::string contract;                     // the section's text without trailing NULs
+  std::optional<std::string> config_schema; // the text of .trellis.config-schema, when there is one
+  std::vector<std::string> needed;          // DT_NEEDED
+  std::vector<std::string> imported;        // undefined dynamic symbols, sorted
+  bool has_entry = false;                   // exports trellis_plugin_entry_v1 as an object
+  std::vector<std::string> unique_symbols;  // STB_GNU_UNIQUE
+  bool has_rpath = false;                   // DT_RPATH or DT_RUNPATH
+  bool is_go = false;                       // holds a Go runtime (section .note.go.buildid or .go.buildinfo)
 };
 
 // Errors: "elf_invalid" (not a 64-bit little-endian shared object of this machine, or inconsistent),
-// "contract_missing", "contract_repeated", "contract_too_large". Never reads outside `file`, whatever it holds.
+// "contract_missing", "contract_repeated", "contract_too_large", "config_schema_repeated", "config_schema_too_large".
+// Never reads outside `file`, whatever it holds.
 Result<ElfFacts> read_elf(ByteView file);
 
 // The file with its contract section replaced or added, for `trellis plugin embed`. Errors as read_elf.
 Result<Bytes> embed_contract(ByteView file, std::string_view contract);
+// The same for the schema of its settings, in a file that has a contract. Also errors of compile_config_schema.
+Result<Bytes> embed_config_schema(ByteView file, std::string_view schema);
 
-// Why a host refuses such a file (ARCHITECTURE §3): "entry_missing", "unique_symbols", "rpath", "needed_path". `where`
-// is `file`. Empty when it doesn't.
+// The schema of a plugin's settings. Error "config_schema_invalid".
+Result<Schema> compile_config_schema(std::string_view text);
+
+// Why a host refuses such a file (ARCHITECTURE §3): "entry_missing", "unique_symbols", "rpath", "needed_path",
+// "config_schema_invalid". `where` is `file`. Empty when it doesn't.
 std::vector<Error> refusals(const ElfFacts &facts, const std::string &file);
 
 class Artifact {
@@ -60,6 +70,8 @@ public:
   // The section holds a JSON array of manifests, which only the control plane may have.
   bool has_contract_array() const;
   const ElfFacts &elf() const;
+  // nullptr when the plugin ships none. Compiled already: an artifact of open() has no broken one.
+  const Schema *config_schema() const;
   ByteView bytes() const;
   // A sealed memfd with the file's bytes; owned by this object, must stay open as long as its code is mapped.
   int memfd() const;

@@ -25,6 +25,7 @@ public:
 
   Result<ElfFacts> read() {
     if (auto done = read_contract(); !done) return tl::make_unexpected(done.error());
+    if (auto done = read_config_schema(); !done) return tl::make_unexpected(done.error());
     if (auto done = read_dynamic(); !done) return tl::make_unexpected(done.error());
     if (auto done = read_symbols(); !done) return tl::make_unexpected(done.error());
     std::ranges::sort(facts_.imported); // one name of several versions is one import
@@ -35,23 +36,39 @@ public:
 
 private:
   Result<void> read_contract() {
-    const auto found = elf_.contract_section();
-    if (!found) return tl::make_unexpected(found.error());
-    if (!*found)
+    const auto text = text_of_section(kContractSection, "contract_repeated", kMaxContractBytes, "contract_too_large");
+    if (!text) return tl::make_unexpected(text.error());
+    if (!*text)
       return fail("contract_missing", {}, "there is no section .trellis.contract",
                   "one, from TRELLIS_CONTRACT or `trellis plugin embed`");
+    if ((*text)->empty()) return fail("contract_missing", {}, "the section .trellis.contract is empty", "a contract");
+    facts_.contract = **text;
+    return {};
+  }
+
+  Result<void> read_config_schema() {
+    const auto text =
+        text_of_section(kConfigSchemaSection, "config_schema_repeated", kMaxConfigSchema, "config_schema_too_large");
+    if (!text) return tl::make_unexpected(text.error());
+    if (*text) facts_.config_schema = std::string(**text);
+    return {};
+  }
+
+  // nullopt when there is no such section. It may be followed by padding, so NULs at its end don't count.
+  Result<std::optional<std::string_view>> text_of_section(std::string_view name, const char *repeated, std::size_t most,
+                                                          const char *too_large) {
+    const auto found = elf_.only_section(name, repeated);
+    if (!found) return tl::make_unexpected(found.error());
+    if (!*found) return std::nullopt;
     const auto &section = **found;
     if (section.sh_type == SHT_NOBITS || (section.sh_flags & SHF_COMPRESSED))
-      return invalid("the section .trellis.contract holds no plain data");
-    // The section may be followed by padding, hence the NULs.
+      return invalid("the section " + std::string(name) + " holds no plain data");
     auto text = as_text(elf_.contents(section));
     text = text.substr(0, text.find_last_not_of('\0') + 1);
-    if (text.size() > kMaxContractBytes)
-      return fail("contract_too_large", {}, "the contract has " + std::to_string(text.size()) + " bytes",
-                  "at most " + std::to_string(kMaxContractBytes));
-    if (text.empty()) return fail("contract_missing", {}, "the section .trellis.contract is empty", "a contract");
-    facts_.contract = text;
-    return {};
+    if (text.size() > most)
+      return fail(too_large, {}, "the section " + std::string(name) + " has " + std::to_string(text.size()) + " bytes",
+                  "at most " + std::to_string(most));
+    return text;
   }
 
   // The one section of `type`, or nullptr. A second one would be a question of who believes which.

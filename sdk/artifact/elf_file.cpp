@@ -99,11 +99,11 @@ const Elf64_Shdr *ElfFile::find_section(std::string_view wanted) const {
   return nullptr;
 }
 
-Result<const Elf64_Shdr *> ElfFile::contract_section() const {
+Result<const Elf64_Shdr *> ElfFile::only_section(std::string_view wanted, const char *repeated) const {
   const Elf64_Shdr *found = nullptr;
   for (const auto &section : sections_) {
-    if (name(section) != kContractSection) continue;
-    if (found) return fail("contract_repeated", {}, "there are several sections .trellis.contract", "exactly one");
+    if (name(section) != wanted) continue;
+    if (found) return fail(repeated, {}, "there are several sections " + std::string(wanted), "one at most");
     found = &section;
   }
   return found;

@@ -15,6 +15,7 @@
 namespace trellis {
 
 inline constexpr std::string_view kContractSection = ".trellis.contract";
+inline constexpr std::string_view kConfigSchemaSection = ".trellis.config-schema";
 inline constexpr std::string_view kEntrySymbol = "trellis_plugin_entry_v1";
 
 // What e_machine has to be.
@@ -62,8 +63,8 @@ public:
 
   ByteView contents(const Elf64_Shdr &section) const;
   const Elf64_Shdr *find_section(std::string_view name) const; // the first, or nullptr
-  // nullptr when there is none. Error "contract_repeated".
-  Result<const Elf64_Shdr *> contract_section() const;
+  // nullptr when there is none. Error `repeated`: there are several.
+  Result<const Elf64_Shdr *> only_section(std::string_view name, const char *repeated) const;
   // The string table that `section` names with sh_link.
   Result<ElfStrings> linked_strings(const Elf64_Shdr &section) const;
 

@@ -293,3 +293,45 @@ TEST_CASE("embedding refuses what reading refuses") {
   no_symbols.change_section(SHT_DYNSYM, [](auto &section) { section.sh_type = SHT_NOTE; });
   CHECK(embed_contract(no_symbols.bytes, "{}").error().code == "elf_invalid");
 }
+
+// ------------------------------------------------------------------------------------------- schema of the settings
+
+TEST_CASE("the schema of the settings is a section of its own, and may be missing") {
+  CHECK_FALSE(read_elf(echo().bytes)->config_schema);
+  const auto with = embed_config_schema(echo().bytes, R"({"type":"object"})");
+  REQUIRE(with);
+  CHECK(read_elf(*with)->config_schema == R"({"type":"object"})");
+  CHECK(read_elf(*with)->contract == read_elf(echo().bytes)->contract);
+  const auto both = embed_contract(*with, "{}");
+  REQUIRE(both);
+  CHECK(read_elf(*both)->config_schema == R"({"type":"object"})");
+  CHECK(read_elf(*embed_config_schema(*both, "true"))->config_schema == "true");
+}
+
+TEST_CASE("a schema that is none, too large or there twice is refused") {
+  CHECK(embed_config_schema(echo().bytes, "").error().code == "config_schema_invalid");
+  CHECK(embed_config_schema(echo().bytes, "[]").error().code == "config_schema_invalid");
+  CHECK(embed_config_schema(echo().bytes, R"({"pattern":"("})").error().code == "config_schema_invalid");
+  CHECK(embed_config_schema(echo().bytes, std::string(kMaxConfigSchema + 1, ' ')).error().code ==
+        "config_schema_too_large");
+  CHECK(embed_config_schema(bare().bytes, "true").error().code == "contract_missing");
+
+  Patched twice{*embed_config_schema(*embed_config_schema(echo().bytes, "true"), "true")};
+  const auto elf = ElfFile::parse(twice.bytes);
+  REQUIRE(elf);
+  const auto name = elf->find_section(kConfigSchemaSection)->sh_name;
+  twice.change_section(SHT_NOTE, [name](auto &section) { section.sh_name = name; });
+  CHECK(read_elf(twice.bytes).error().code == "config_schema_repeated");
+}
+
+TEST_CASE("a plugin with a broken schema is refused, and inspection says so") {
+  ElfFacts facts;
+  facts.has_entry = true;
+  facts.config_schema = "{";
+  const auto refused = refusals(facts, "p.so");
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].code == "config_schema_invalid");
+  CHECK(refused[0].where == "p.so");
+  facts.config_schema = "true";
+  CHECK(refusals(facts, "p.so").empty());
+}

@@ -1,6 +1,7 @@
 #include "artifact/trust.h"
 
 #include "artifact/trust_minisign.h"
+#include "wire/ulid.h"
 #include <algorithm>
 #include <fstream>
 #include <sodium.h>
@@ -45,17 +46,90 @@ Result<std::optional<std::string>> read_signature(const std::filesystem::path &p
   return text;
 }
 
-Result<SignerKey> check_signature(const Artifact &artifact, const std::vector<SignerKey> &signers) {
-  const auto path = artifact.path().string() + ".sig";
-  const auto text = read_signature(path);
-  if (!text) return tl::make_unexpected(text.error());
-  if (!*text)
-    return fail("untrusted", artifact.path().string(), "the file is neither pinned nor signed",
-                "its SHA-256 as `sha256`, or a signature in " + path + " by a key in [trust]");
-  auto signer = verify_artifact(artifact.bytes(), **text, signers);
-  if (!signer) signer.error().where = path + (signer.error().where.empty() ? "" : ", " + signer.error().where);
-  return signer;
+// "a", "a or b", "a, b or c".
+std::string any_of_text(const std::vector<std::string> &names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  return out;
 }
+
+// Whether a signature by it counts today: "" or what is wrong, as the error's code and the words about the key.
+struct Validity {
+  std::string code, words;
+};
+Validity validity_of(const TrustedSigner &signer, std::int64_t now) {
+  if (signer.revoked) return {"signer_revoked", "which is revoked"};
+  if (signer.not_before && now < *signer.not_before)
+    return {"signer_not_yet_valid", "which is valid from " + iso_time(*signer.not_before * 1000)};
+  if (signer.not_after && now >= *signer.not_after)
+    return {"signer_expired", "which was valid until " + iso_time(*signer.not_after * 1000)};
+  return {};
+}
+
+// One plugin file's signature against the rules.
+class SignatureCheck {
+public:
+  SignatureCheck(const Artifact &artifact, const TrustWanted &wanted, const TrustRules &rules, std::int64_t now)
+      : artifact_(artifact), wanted_(wanted), rules_(rules), now_(now), path_(artifact.path().string() + ".sig") {}
+
+  Result<const TrustedSigner *> signer() const {
+    const auto text = read_signature(path_);
+    if (!text) return tl::make_unexpected(text.error());
+    if (!*text) return unsigned_file();
+    std::vector<SignerKey> keys;
+    for (const auto &signer : rules_.signers)
+      keys.push_back(signer.key);
+    const auto key = verify_artifact(artifact_.bytes(), **text, keys);
+    if (!key) return unverified(key.error());
+    const auto &signer = *std::ranges::find_if(
+        rules_.signers, [&](const TrustedSigner &candidate) { return candidate.key.text == key->text; });
+    if (const auto bad = validity_of(signer, now_); !bad.code.empty())
+      return fail(bad.code, path_, subject() + " is signed by " + words_for(signer) + ", " + bad.words, expected());
+    if (!is_acceptable(signer))
+      return fail("signer_not_accepted", path_, subject() + " is signed by " + words_for(signer), expected());
+    return &signer;
+  }
+
+private:
+  bool is_acceptable(const TrustedSigner &signer) const {
+    return wanted_.signers.empty() || std::ranges::find(wanted_.signers, signer.name) != wanted_.signers.end();
+  }
+  std::string subject() const { return "plugin " + wanted_.plugin; }
+  static std::string words_for(const TrustedSigner &signer) {
+    const auto id = key_id_text(signer.key.id);
+    return "key " + (signer.name == id ? id : signer.name + " (" + id + ")");
+  }
+
+  // Whose signature would do today.
+  std::string expected() const {
+    std::vector<std::string> names;
+    for (const auto &signer : rules_.signers)
+      if (is_acceptable(signer) && validity_of(signer, now_).code.empty()) names.push_back(signer.name);
+    return names.empty() ? "a valid key in [trust]; there is none" : "a signature by " + any_of_text(names);
+  }
+
+  Result<const TrustedSigner *> unsigned_file() const {
+    if (!wanted_.sha256.empty())
+      return fail("signature_required", artifact_.path().string(),
+                  subject() + " is pinned, but not signed: there is no " + path_, expected());
+    return fail("untrusted", artifact_.path().string(), subject() + " is neither pinned nor signed",
+                "its SHA-256 as `sha256`, or a signature in " + path_ + " by a key in [trust]");
+  }
+
+  Result<const TrustedSigner *> unverified(Error error) const {
+    error.where = path_ + (error.where.empty() ? "" : ", " + error.where);
+    error.message = subject() + ": " + error.message;
+    if (error.code == "signature_unknown_signer") error.expected = expected();
+    return tl::make_unexpected(std::move(error));
+  }
+
+  const Artifact &artifact_;
+  const TrustWanted &wanted_;
+  const TrustRules &rules_;
+  const std::int64_t now_;
+  const std::string path_;
+};
 
 std::string_view take_line(std::string_view &rest) {
   const auto end = std::min(rest.find('\n'), rest.size());
@@ -126,19 +200,27 @@ Result<SignerKey> verify_artifact(ByteView file, std::string_view signature, con
   return fail("signature_unknown_signer", {}, "the signature is by key " + id, "one of the trusted keys");
 }
 
-Result<Trust> check_trust(const Artifact &artifact, std::string_view pinned_sha256,
-                          const std::vector<SignerKey> &signers) {
-  const bool pinned = !pinned_sha256.empty();
-  if (pinned && artifact.sha256_hex() != pinned_sha256) {
-    auto error = fail("pin_mismatch", artifact.path().string(), "the file has SHA-256 " + artifact.sha256_hex(),
-                      std::string(pinned_sha256));
-    error.value().details = {{"expected", std::string(pinned_sha256)}, {"found", artifact.sha256_hex()}};
+Result<Trust> check_trust(const Artifact &artifact, const TrustWanted &wanted, const TrustRules &rules,
+                          std::int64_t now) {
+  const bool pinned = !wanted.sha256.empty();
+  if (pinned && artifact.sha256_hex() != wanted.sha256) {
+    auto error =
+        fail("pin_mismatch", artifact.path().string(), "the file has SHA-256 " + artifact.sha256_hex(), wanted.sha256);
+    error.value().details = {{"expected", wanted.sha256}, {"found", artifact.sha256_hex()}};
     return error;
   }
-  auto signer = check_signature(artifact, signers);
-  if (signer) return Trust{pinned, std::move(*signer)};
-  if (pinned) return Trust{true, std::nullopt}; // the pin is enough; a signature only adds who made the file
-  return tl::make_unexpected(std::move(signer.error()));
+  const auto signer = SignatureCheck(artifact, wanted, rules, now).signer();
+  if (signer) return Trust{pinned, (*signer)->key, (*signer)->name};
+  // Without another rule the pin is enough; a signature only adds who made the file.
+  if (pinned && !rules.require_signature && wanted.signers.empty()) return Trust{true, std::nullopt, {}};
+  return tl::make_unexpected(signer.error());
+}
+
+TrustRules trust_in(const std::vector<SignerKey> &signers) {
+  TrustRules rules;
+  for (const auto &key : signers)
+    rules.signers.push_back({key_id_text(key.id), key, {}, {}, false});
+  return rules;
 }
 
 } // namespace trellis

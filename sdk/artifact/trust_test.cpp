@@ -5,7 +5,6 @@
 #include <sodium.h>
 
 using namespace trellis;
-using namespace trellis;
 using namespace trellis::testing;
 
 namespace {
@@ -43,6 +42,24 @@ struct PluginFile {
   TemporaryFolder folder;
   std::string path = folder.write("echo.so", read_file(example_path("echo-c")));
   Artifact artifact = *Artifact::open(path);
+
+  void sign(const SigningKey &key) const {
+    folder.write("echo.so.sig", as_bytes(sign_artifact(key, artifact.bytes(), "")));
+  }
+  Result<Trust> trusted_by(const std::vector<SignerKey> &signers, const std::string &pin) const {
+    return check_trust(artifact, {"echo", pin, {}}, trust_in(signers), 0);
+  }
+};
+
+constexpr std::int64_t kNow = 1'800'000'000; // 2027-01-15
+
+// Two keys with names, and a third one that nobody trusts.
+struct Keys {
+  SigningKey old_key = generate_signing_key(), new_key = generate_signing_key(), stranger = generate_signing_key();
+  TrustRules rules{{{"build-2026", old_key.signer(), {}, {}, false}, {"build-2027", new_key.signer(), {}, {}, false}},
+                   false};
+  TrustedSigner &old_signer() { return rules.signers[0]; }
+  TrustedSigner &new_signer() { return rules.signers[1]; }
 };
 
 } // namespace
@@ -151,19 +168,19 @@ TEST_CASE("a signing key survives its file") {
 TEST_CASE("a pin is enough, and a wrong pin is never made up for") {
   const PluginFile plugin;
   const auto key = generate_signing_key();
-  const auto pinned = check_trust(plugin.artifact, plugin.artifact.sha256_hex(), {});
+  const auto pinned = plugin.trusted_by({}, plugin.artifact.sha256_hex());
   REQUIRE(pinned);
   CHECK(pinned->pinned);
   CHECK_FALSE(pinned->signer);
 
   plugin.folder.write("echo.so.sig", as_bytes(sign_artifact(key, plugin.artifact.bytes(), "")));
-  const auto wrong = check_trust(plugin.artifact, std::string(64, '0'), {key.signer()});
+  const auto wrong = plugin.trusted_by({key.signer()}, std::string(64, '0'));
   REQUIRE_FALSE(wrong);
   CHECK(wrong.error().code == "pin_mismatch");
   CHECK(wrong.error().detail("found") == plugin.artifact.sha256_hex());
   CHECK(wrong.error().detail("expected") == std::string(64, '0'));
 
-  const auto both = check_trust(plugin.artifact, plugin.artifact.sha256_hex(), {key.signer()});
+  const auto both = plugin.trusted_by({key.signer()}, plugin.artifact.sha256_hex());
   REQUIRE(both);
   CHECK(both->signer->text == key.signer().text);
 }
@@ -171,19 +188,119 @@ TEST_CASE("a pin is enough, and a wrong pin is never made up for") {
 TEST_CASE("without a pin a signature by a trusted key is needed") {
   const PluginFile plugin;
   const auto key = generate_signing_key();
-  CHECK(check_trust(plugin.artifact, "", {key.signer()}).error().code == "untrusted");
+  CHECK(plugin.trusted_by({key.signer()}, "").error().code == "untrusted");
 
   plugin.folder.write("echo.so.sig", as_bytes(sign_artifact(key, plugin.artifact.bytes(), "")));
-  const auto trust = check_trust(plugin.artifact, "", {key.signer()});
+  const auto trust = plugin.trusted_by({key.signer()}, "");
   REQUIRE(trust);
   CHECK_FALSE(trust->pinned);
   CHECK(trust->signer->text == key.signer().text);
 
-  const auto stranger = check_trust(plugin.artifact, "", {generate_signing_key().signer()});
+  const auto stranger = plugin.trusted_by({generate_signing_key().signer()}, "");
   CHECK(stranger.error().code == "signature_unknown_signer");
   CHECK(stranger.error().where.find("echo.so.sig") != std::string::npos);
   plugin.folder.write("echo.so.sig", as_bytes("nothing"));
-  CHECK(check_trust(plugin.artifact, "", {key.signer()}).error().code == "signature_malformed");
+  CHECK(plugin.trusted_by({key.signer()}, "").error().code == "signature_malformed");
+}
+
+TEST_CASE("where signatures are required a pin alone isn't enough") {
+  const PluginFile plugin;
+  Keys keys;
+  keys.rules.require_signature = true;
+  const TrustWanted wanted{"billing", plugin.artifact.sha256_hex(), {}};
+  const auto bare = check_trust(plugin.artifact, wanted, keys.rules, kNow);
+  REQUIRE_FALSE(bare);
+  CHECK(bare.error().code == "signature_required");
+  CHECK(bare.error().message.find("plugin billing") != std::string::npos);
+  CHECK(bare.error().expected == "a signature by build-2026 or build-2027");
+
+  plugin.sign(keys.stranger);
+  const auto strange = check_trust(plugin.artifact, wanted, keys.rules, kNow);
+  REQUIRE_FALSE(strange);
+  CHECK(strange.error().code == "signature_unknown_signer");
+  CHECK(strange.error().message.find("plugin billing") != std::string::npos);
+  CHECK(strange.error().message.find(key_id_text(keys.stranger.id)) != std::string::npos);
+  CHECK(strange.error().expected == "a signature by build-2026 or build-2027");
+
+  plugin.sign(keys.new_key);
+  const auto good = check_trust(plugin.artifact, wanted, keys.rules, kNow);
+  REQUIRE(good);
+  CHECK(good->pinned);
+  CHECK(good->signer_name == "build-2027");
+}
+
+TEST_CASE("a plugin may name who has to sign it, and a trusted key of somebody else doesn't do") {
+  const PluginFile plugin;
+  Keys keys;
+  plugin.sign(keys.old_key);
+  for (const std::string &pin : {std::string(), plugin.artifact.sha256_hex()}) {
+    INFO("pin " << pin);
+    const auto other = check_trust(plugin.artifact, {"billing", pin, {"build-2027"}}, keys.rules, kNow);
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code == "signer_not_accepted");
+    CHECK(other.error().message.find("billing is signed by key build-2026") != std::string::npos);
+    CHECK(other.error().expected == "a signature by build-2027");
+    CHECK(other.error().where == plugin.path + ".sig");
+    CHECK(check_trust(plugin.artifact, {"billing", pin, {"build-2026"}}, keys.rules, kNow));
+  }
+  const auto unsigned_file = PluginFile();
+  const auto bare = check_trust(unsigned_file.artifact,
+                                {"billing", unsigned_file.artifact.sha256_hex(), {"build-2027"}}, keys.rules, kNow);
+  CHECK(bare.error().code == "signature_required");
+}
+
+TEST_CASE("a revoked key and one outside its time sign nothing that is loaded now") {
+  const PluginFile plugin;
+  Keys keys;
+  plugin.sign(keys.old_key);
+  const TrustWanted wanted{"billing", "", {}};
+  const auto code = [&](std::int64_t now) {
+    const auto trust = check_trust(plugin.artifact, wanted, keys.rules, now);
+    return trust ? std::string("ok") : trust.error().code;
+  };
+  keys.old_signer().not_before = kNow;
+  keys.old_signer().not_after = kNow + 100;
+  CHECK(code(kNow - 1) == "signer_not_yet_valid");
+  CHECK(code(kNow) == "ok");
+  CHECK(code(kNow + 99) == "ok");
+  CHECK(code(kNow + 100) == "signer_expired");
+  keys.old_signer().revoked = true;
+  CHECK(code(kNow) == "signer_revoked");
+
+  const auto refused = check_trust(plugin.artifact, wanted, keys.rules, kNow);
+  CHECK(refused.error().where == plugin.path + ".sig");
+  CHECK(refused.error().message.find("key build-2026 (") != std::string::npos);
+  CHECK(refused.error().expected == "a signature by build-2027"); // never one that wouldn't do either
+}
+
+TEST_CASE("during a change-over both keys are good, and afterwards the new one is") {
+  const PluginFile plugin;
+  Keys keys;
+  keys.old_signer().not_after = kNow + 100;
+  keys.new_signer().not_before = kNow - 100;
+  const auto code = [&](std::int64_t now) {
+    const auto trust = check_trust(plugin.artifact, {"billing", "", {"build-2026", "build-2027"}}, keys.rules, now);
+    return trust ? trust->signer_name : trust.error().code;
+  };
+  plugin.sign(keys.old_key);
+  CHECK(code(kNow) == "build-2026");
+  CHECK(code(kNow + 200) == "signer_expired");
+  plugin.sign(keys.new_key);
+  CHECK(code(kNow) == "build-2027");
+  CHECK(code(kNow + 200) == "build-2027");
+}
+
+TEST_CASE("a pin stands for itself when the signature beside it is by a revoked key") {
+  const PluginFile plugin;
+  Keys keys;
+  plugin.sign(keys.old_key);
+  keys.old_signer().revoked = true;
+  const auto pinned = check_trust(plugin.artifact, {"billing", plugin.artifact.sha256_hex(), {}}, keys.rules, kNow);
+  REQUIRE(pinned);
+  CHECK_FALSE(pinned->signer);
+  keys.rules.require_signature = true;
+  CHECK(check_trust(plugin.artifact, {"billing", plugin.artifact.sha256_hex(), {}}, keys.rules, kNow).error().code ==
+        "signer_revoked");
 }
 
 TEST_CASE("the minisign tool accepts our signatures and we accept its") {

@@ -14,7 +14,9 @@ namespace trellis {
 // One finding. `path` is a *schema* path (06 §1.2): "#", "#/properties/cents", "#/properties/l/items/anyOf/0".
 struct SchemaIssue {
   std::string path;
-  std::string message;
+  std::string message; // never holds a part of the value
+  // What failed, inside the checked value; lives as long as that.
+  const JsonValue *value = nullptr;
 };
 
 inline constexpr std::size_t kMaxSchemaIssues = 8; // 06 §1

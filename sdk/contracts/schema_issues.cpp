@@ -123,7 +123,7 @@ std::string path_of(const Node &node) {
 }
 
 SchemaIssue issue_of(const Finding &finding) {
-  return {path_of(*finding.node), text_of_finding(finding)};
+  return {path_of(*finding.node), text_of_finding(finding), finding.value};
 }
 
 } // namespace trellis::schema

@@ -1,5 +1,6 @@
 #include "contracts/subject_guard.h"
 
+#include "contracts/reserved_ids.h"
 #include <algorithm>
 #include <set>
 #include <string>
@@ -125,9 +126,7 @@ Result<void> check_own_subjects(const Manifest &contract, const std::vector<Mani
 
 Result<void> check_own_subjects(const Manifest &contract) {
   static const Namespaces reserved{"Auth", "Health", "Jobs", "State", "Trellis"};
-  if (contract.id().starts_with("trellis."))
-    return fail("contract_id_reserved", "/id", "\"" + contract.id() + "\" is reserved for the platform",
-                "an id that doesn't start with \"trellis.\"");
+  if (auto own = check_contract_id(contract.id(), "service"); !own) return own;
   return check_names(contract, reserved);
 }
 

@@ -34,13 +34,24 @@ struct PolicyAnswer {
 // An answer of our own making: {reason, message}.
 PolicyAnswer policy_answer(int status, std::string_view reason, std::string_view message);
 
+// The file that a host wants to run a contract from, as it found it. Beside the request and not in it: the request is
+// the route's body, byte for byte, and its proof covers none of this. The policy believes the host, which is the one
+// that keeps the code from running.
+struct ArtifactFacts {
+  std::string sha256;
+  std::string signer; // minisign public key, or "" when nobody signed
+  bool bound = false; // approve = "artifact": the approval has to be of this file by this signer
+};
+
 class Policy {
 public:
   using Done = std::function<void(PolicyAnswer)>;
 
   virtual ~Policy() = default;
   // [thread-safe] `done` runs once, on any thread or inside the call.
-  virtual void bootstrap(std::string request, Done done) = 0;
+  virtual void bootstrap(std::string request, ArtifactFacts artifact, Done done) = 0;
+  // For a contract whose file doesn't matter.
+  void bootstrap(std::string request, Done done) { bootstrap(std::move(request), {}, std::move(done)); }
   // [thread-safe] trellis.toml says that this key is an instance of that deployment. Only a policy that trusts
   // trellis.toml makes them (trellis.policy/1); for others the operator provisions instances elsewhere. 200 or 4xx.
   virtual void enroll(std::string /*deployment*/, std::string /*session_key*/, Done done) { done({200, "{}"}); }
@@ -84,6 +95,7 @@ struct StaticCaller {
 struct StaticAcceptance {
   std::string contract_id;
   std::string digest;
+  std::string sha256, signer; // of the file that it holds for; "": of any
 };
 
 // policy.toml. Unknown keys are errors as in trellis.toml.

@@ -81,10 +81,10 @@ std::vector<const Manifest *> pointers_to(const std::vector<Manifest> &contracts
 // The rest of 04 §7, for one request that is well-formed and signed. Each step answers or lets the next one decide.
 class Decider {
 public:
-  Decider(const PolicyFacts &facts, const BootstrapRequest &request)
-      : facts_(facts),
-        request_(request), context_{service_instance_id(request.session_key), kDeployment,
-                                    std::string(request.contract_id), std::string(request.contract_digest)} {}
+  Decider(const PolicyFacts &facts, const BootstrapRequest &request, const ArtifactFacts &artifact)
+      : facts_(facts), request_(request),
+        artifact_(artifact), context_{service_instance_id(request.session_key), kDeployment,
+                                      std::string(request.contract_id), std::string(request.contract_digest)} {}
 
   BootstrapDecision decide() {
     BootstrapDecision decision;
@@ -92,6 +92,7 @@ public:
     decision.contract_digest = request_.contract_digest;
     decision.answer = answer();
     if (decision.answer.status == 200) decision.ready = contract_;
+    decision.only_this_file = only_this_file_;
     if (request_.contract && contract_ && is_as_requested()) decision.presented = contract_;
     return decision;
   }
@@ -104,6 +105,10 @@ private:
     if (auto refused = check_subjects()) return *refused;
     if (!is_accepted(facts_.file, contract_->id(), contract_->digest()))
       return update_required_answer(context_, requested_);
+    if (auto refused = check_artifact()) {
+      only_this_file_ = true;
+      return *refused;
+    }
     const auto active =
         analyze(*contract_, known_contracts(facts_.file, facts_.known, contract_->digest()), Resolution::active);
     if (!active) return analysis_refused(active.error());
@@ -182,6 +187,18 @@ private:
     return out;
   }
 
+  // An entry of the policy file may hold for one file only; with approve = "artifact" it has to.
+  std::optional<PolicyAnswer> check_artifact() const {
+    for (const StaticAcceptance &entry : facts_.file.accepted) {
+      if (entry.contract_id != contract_->id() || entry.digest != contract_->digest()) continue;
+      if (artifact_.bound && entry.sha256.empty()) continue;
+      if (!entry.sha256.empty() && entry.sha256 != artifact_.sha256) continue;
+      if (!entry.signer.empty() && entry.signer != artifact_.signer) continue;
+      return std::nullopt;
+    }
+    return artifact_required_answer(context_, requested_, artifact_);
+  }
+
   std::optional<PolicyAnswer> check_resources() const {
     for (const ResourceNeed &need : requested_.resources)
       if (need.required && need.kind != ResourceKind::transfer) return resources_unavailable_answer(context_, need);
@@ -204,8 +221,10 @@ private:
 
   const PolicyFacts &facts_;
   const BootstrapRequest &request_;
+  const ArtifactFacts &artifact_;
   BootstrapContext context_;
   std::optional<Manifest> contract_;
+  bool only_this_file_ = false;
   Needs requested_;
 };
 
@@ -219,11 +238,16 @@ std::string bootstrap_request(const SessionKey &key, const Manifest &contract, b
   return body.number("iat", iat).text("sig", key.sign_domain(kProofDomain, value)).str();
 }
 
-BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view text) {
+BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view text, const ArtifactFacts &artifact) {
   const auto request = parse_request(text, facts.now);
   if (!request)
-    return {.answer = request.error(), .session_key = {}, .contract_digest = {}, .presented = {}, .ready = {}};
-  return Decider(facts, *request).decide();
+    return {.answer = request.error(),
+            .session_key = {},
+            .contract_digest = {},
+            .presented = {},
+            .ready = {},
+            .only_this_file = false};
+  return Decider(facts, *request, artifact).decide();
 }
 
 bool is_accepted(const StaticPolicyFile &file, std::string_view contract_id, std::string_view digest) {

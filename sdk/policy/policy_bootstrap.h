@@ -26,10 +26,12 @@ struct BootstrapDecision {
   std::string session_key, contract_digest; // who asked for what; set when the request was well-formed and signed
   std::optional<Manifest> presented;        // a valid manifest that came with the request
   std::optional<Manifest> ready;            // set exactly when the answer is 200
+  bool only_this_file = false;              // refused, but the contract may run from another file
 };
 
-BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view request);
+BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view request, const ArtifactFacts &artifact);
 
+// The contract, from some file.
 bool is_accepted(const StaticPolicyFile &file, std::string_view contract_id, std::string_view digest);
 
 // `known` as analysis wants it: accepted contracts are the active ones. The contract with `except_digest` is left out.

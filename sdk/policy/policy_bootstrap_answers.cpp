@@ -103,14 +103,14 @@ PolicyAnswer ready_answer(std::string_view session_key, const Manifest &contract
                    .str()};
 }
 
-PolicyAnswer update_required_answer(const BootstrapContext &context, const Needs &requested) {
+namespace {
+
+PolicyAnswer update_required(const BootstrapContext &context, const Needs &requested, const std::string &message) {
   Needs availability = requested;
   availability.capabilities.clear();
   std::vector<std::string> capabilities;
   for (const CapabilityNeed &need : requested.capabilities)
     capabilities.push_back(need.capability);
-  const std::string message =
-      "The policy file doesn't accept digest " + context.contract_digest + " of contract " + context.contract_id + ".";
   return {202, refusal("authority_update_required", message, context)
                    .text("planId", plan_id(context))
                    .text("desiredVersion", kDesiredVersion)
@@ -119,6 +119,24 @@ PolicyAnswer update_required_answer(const BootstrapContext &context, const Needs
                    .json("missingAvailability", needs_json(availability))
                    .texts("missingCapabilities", capabilities)
                    .str()};
+}
+
+} // namespace
+
+PolicyAnswer update_required_answer(const BootstrapContext &context, const Needs &requested) {
+  return update_required(context, requested,
+                         "The policy file doesn't accept digest " + context.contract_digest + " of contract " +
+                             context.contract_id + ".");
+}
+
+PolicyAnswer artifact_required_answer(const BootstrapContext &context, const Needs &requested,
+                                      const ArtifactFacts &artifact) {
+  return update_required(context, requested,
+                         "The policy file accepts contract " + context.contract_id +
+                             ", but not from the file with SHA-256 " + artifact.sha256 +
+                             (artifact.signer.empty() ? ", which nobody signed" : " by signer " + artifact.signer) +
+                             ": an [[accept]] with that `sha256`" +
+                             (artifact.signer.empty() ? "" : " (and that `signer`)") + " is needed.");
 }
 
 PolicyAnswer activation_pending_answer(const BootstrapContext &context, const Error &error) {

@@ -26,6 +26,9 @@ PolicyAnswer ready_answer(std::string_view session_key, const Manifest &contract
 // `requested`: everything that the contract asks for, because nothing of it is granted yet.
 PolicyAnswer update_required_answer(const BootstrapContext &context, const Needs &requested);
 // `error`: a dependency error of analyze.
+// The same when the contract is accepted, but not from this file.
+PolicyAnswer artifact_required_answer(const BootstrapContext &context, const Needs &requested,
+                                      const ArtifactFacts &artifact);
 PolicyAnswer activation_pending_answer(const BootstrapContext &context, const Error &error);
 // Static policy provides no resources, so this is final until the contract changes.
 PolicyAnswer resources_unavailable_answer(const BootstrapContext &context, const ResourceNeed &need);

@@ -238,3 +238,33 @@ TEST_CASE("A ready answer has no reason") {
   const PolicyFixture fixture(accept(echo()));
   CHECK_FALSE(find_member(json_of(fixture.ask(echo()).body), "reason"));
 }
+
+// ------------------------------------------------------------------------------------------------- approval of a file
+
+TEST_CASE("An entry with sha256 and signer accepts the contract from that file only") {
+  const std::string sha(64, 'a'), other(64, 'b');
+  const std::string signer = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+  const PolicyFixture fixture(accept(echo()) + "sha256 = \"" + sha + "\"\nsigner = \"" + signer + "\"\n");
+  CHECK(fixture.ask(echo(), {sha, signer, false}).status == 200);
+  CHECK(fixture.ask(echo(), {sha, signer, true}).status == 200);
+  const auto changed = fixture.ask(echo(), {other, signer, false});
+  CHECK(changed.status == 202);
+  CHECK(string_member(json_of(changed.body), "reason") == "authority_update_required");
+  CHECK(string_member(json_of(changed.body), "message").find(other) != std::string_view::npos);
+  CHECK(fixture.ask(echo(), {sha, "", false}).status == 202);
+  // The file that is accepted may be running, and go on connecting, while another one asks.
+  CHECK(fixture.policy->credentials(fixture.key, echo().digest(), ""));
+}
+
+TEST_CASE("With approve = artifact an entry for any file isn't enough") {
+  const std::string sha(64, 'a');
+  const PolicyFixture any(accept(echo()));
+  CHECK(any.ask(echo(), {sha, "", false}).status == 200);
+  CHECK(any.ask(echo(), {sha, "", true}).status == 202);
+  // One entry for each file: the old and the new one during a change.
+  const PolicyFixture both(accept(echo()) + "sha256 = \"" + sha + "\"\n" + accept(echo()) + "sha256 = \"" +
+                           std::string(64, 'b') + "\"\n");
+  CHECK(both.ask(echo(), {sha, "", true}).status == 200);
+  CHECK(both.ask(echo(), {std::string(64, 'b'), "", true}).status == 200);
+  CHECK(both.ask(echo(), {std::string(64, 'c'), "", true}).status == 202);
+}

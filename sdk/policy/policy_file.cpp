@@ -1,4 +1,5 @@
 #include "policy/policy_file.h"
+#include "artifact/trust.h"
 #include "policy/policy.h"
 #include "settings/config_keys.h"
 #include <algorithm>
@@ -23,6 +24,13 @@ bool is_account_key(std::string_view text) {
 }
 bool is_digest(std::string_view text) {
   return text.size() == 43 && base64url_decode(text) && text.find_first_of("+/=") == std::string_view::npos;
+}
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+bool is_signer(std::string_view text) {
+  return parse_signer(text).has_value();
 }
 bool is_contract_id(std::string_view text) {
   return !text.empty();
@@ -63,6 +71,11 @@ const std::vector<Key<StaticAcceptance>> &acceptance_keys() {
                                           "id of the contract")),
       required(text_key<StaticAcceptance>("digest", &StaticAcceptance::digest, "a contract digest (43 characters)",
                                           is_digest, "the one version of it that is accepted")),
+      text_key<StaticAcceptance>("sha256", &StaticAcceptance::sha256, "64 lower-case hex digits", is_sha256,
+                                 "the one file that it is accepted from"),
+      text_key<StaticAcceptance>("signer", &StaticAcceptance::signer,
+                                 "a minisign public key (56 characters, \"RW...\")", is_signer,
+                                 "who has to have signed that file"),
   };
   return keys;
 }
@@ -199,6 +212,11 @@ std::string trimmed(std::string text) {
 }
 
 } // namespace
+
+std::string static_policy_markdown() {
+  return keys_markdown("[account]", account_keys()) + keys_markdown("[[accept]]", acceptance_keys()) +
+         keys_markdown("[[callers]]", caller_keys());
+}
 
 Result<SecretText> read_secret_file(const std::filesystem::path &file, std::size_t most_bytes) {
   const OpenFile open(file);

@@ -16,4 +16,7 @@ Result<SecretText> read_secret_file(const std::filesystem::path &file, std::size
 // Errors: those of read_secret_file, "nkey_*" when it holds no account seed.
 Result<NkeySeed> read_signing_seed(const std::filesystem::path &file);
 
+// Every key of policy.toml, table by table, as docs/config.md has it.
+std::string static_policy_markdown();
+
 } // namespace trellis

@@ -3,6 +3,7 @@
 #include "policy/policy_test_support.h"
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <iterator>
 #include <sys/stat.h>
 
 using namespace trellis;
@@ -144,4 +145,12 @@ TEST_CASE("A policy file that isn't TOML is refused with its line") {
 
 TEST_CASE("A policy file that isn't there is refused") {
   CHECK(load_static_policy("/nowhere/policy.toml").error().code == "config_unreadable");
+}
+
+TEST_CASE("docs/config.md describes every key of policy.toml as the code does") {
+  std::ifstream in(TRELLIS_SOURCE_ROOT "/docs/config.md");
+  const std::string docs{std::istreambuf_iterator<char>(in), {}};
+  const auto described = static_policy_markdown();
+  INFO("docs/config.md has to hold this:\n" << described);
+  CHECK(docs.find(described) != std::string::npos);
 }

@@ -109,6 +109,12 @@ struct PolicyFixture {
     policy->bootstrap(std::move(request), [&out](PolicyAnswer answer) { out = std::move(answer); });
     return out;
   }
+  PolicyAnswer ask(const Manifest &contract, const ArtifactFacts &artifact) const {
+    PolicyAnswer out;
+    policy->bootstrap(bootstrap_request(key, contract, true, kNow), artifact,
+                      [&out](PolicyAnswer answer) { out = std::move(answer); });
+    return out;
+  }
   PolicyAnswer ask(const Manifest &contract, bool with_manifest = true) const {
     return ask(bootstrap_request(key, contract, with_manifest, kNow));
   }

@@ -69,7 +69,7 @@ RemotePolicy::~RemotePolicy() {
 
 // ------------------------------------------------------------------------------------------------------ any thread
 
-void RemotePolicy::bootstrap(std::string request, std::function<void(PolicyAnswer)> done) {
+void RemotePolicy::bootstrap(std::string request, ArtifactFacts /*artifact*/, Done done) {
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_ && questions_.size() < options_.max_waiting) {

@@ -41,7 +41,9 @@ public:
   static Result<std::unique_ptr<RemotePolicy>> open(RemotePolicyOptions options);
   ~RemotePolicy() override; // questions that wait are answered as undecided
 
-  void bootstrap(std::string request, std::function<void(PolicyAnswer)> done) override;
+  using Policy::bootstrap;
+  // The facts of the file stay here: a control plane elsewhere can't check them (trellis.toml refuses to want it).
+  void bootstrap(std::string request, ArtifactFacts artifact, Done done) override;
   Result<ConnectionCredentials> credentials(const SessionKey &key, std::string_view contract_digest,
                                             std::string_view use) override;
   void connection_denied(const SessionKey &key, std::string_view contract_digest) override;

@@ -97,7 +97,7 @@ TEST_CASE("A control plane that doesn't know the manifest gets it at once, and o
   folder.write("");
   const auto file = load_static_policy(folder.file()).value();
   HttpServer server([&](const HttpRequest &request) {
-    const auto answer = decide_bootstrap({file, {}, kNow}, request.body).answer;
+    const auto answer = decide_bootstrap({file, {}, kNow}, request.body, {}).answer;
     return http_answer(answer.status, answer.body);
   });
   const auto policy = opened(quick(server.url()));

@@ -65,11 +65,11 @@ public:
     publish_sessions();
   }
 
-  void bootstrap(std::string request, std::function<void(PolicyAnswer)> done) override {
+  void bootstrap(std::string request, ArtifactFacts artifact, Done done) override {
     PolicyAnswer answer;
     {
       const std::lock_guard lock(mutex_);
-      BootstrapDecision decision = decide_bootstrap({file_, known_, seconds_of(clock_)}, request);
+      BootstrapDecision decision = decide_bootstrap({file_, known_, seconds_of(clock_)}, request, artifact);
       remember(decision);
       answer = std::move(decision.answer);
     }
@@ -153,7 +153,7 @@ private:
     const Principal principal(decision.session_key, decision.contract_digest);
     if (decision.ready)
       changed |= ready_.insert_or_assign(principal, *decision.ready).second;
-    else
+    else if (!decision.only_this_file) // whoever runs from a file that is accepted stays
       changed |= ready_.erase(principal) > 0;
     if (changed) publish_sessions();
   }

@@ -1,9 +1,6 @@
 #include "settings/config_tree.h"
 
 #include <algorithm>
-#include <cmath>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <sstream>
 
 #define TOML_HEADER_ONLY 1
@@ -93,41 +90,6 @@ std::string excerpt(std::string_view text) {
   return text.size() > kLongest ? out + "..." : out;
 }
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void write_text(Writer &out, std::string_view text) {
-  out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
-// nullptr, or the value that JSON can't hold.
-const ConfigNode *write_json(Writer &out, const ConfigNode &node) {
-  switch (node.kind) {
-  case ConfigNode::Kind::text:
-  case ConfigNode::Kind::date: write_text(out, node.text); return nullptr;
-  case ConfigNode::Kind::integer: out.Int64(node.integer); return nullptr;
-  case ConfigNode::Kind::flag: out.Bool(node.flag); return nullptr;
-  case ConfigNode::Kind::real:
-    if (!std::isfinite(node.real)) return &node;
-    out.Double(node.real);
-    return nullptr;
-  case ConfigNode::Kind::list:
-    out.StartArray();
-    for (const auto &item : node.items)
-      if (const auto *wrong = write_json(out, item)) return wrong;
-    out.EndArray();
-    return nullptr;
-  case ConfigNode::Kind::table:
-    out.StartObject();
-    for (const auto &entry : node.entries) {
-      write_text(out, entry.key);
-      if (const auto *wrong = write_json(out, entry.value)) return wrong;
-    }
-    out.EndObject();
-    return nullptr;
-  }
-  return nullptr;
-}
-
 } // namespace
 
 const ConfigNode *ConfigNode::find(std::string_view key) const {
@@ -162,13 +124,6 @@ std::string describe(const ConfigNode &node) {
   std::ostringstream out;
   out << "the number " << node.real;
   return std::move(out).str();
-}
-
-tl::expected<std::string, const ConfigNode *> to_config_json(const ConfigNode &node) {
-  rapidjson::StringBuffer buffer;
-  Writer out(buffer);
-  if (const auto *wrong = write_json(out, node)) return tl::make_unexpected(wrong);
-  return std::string(buffer.GetString(), buffer.GetSize());
 }
 
 } // namespace trellis

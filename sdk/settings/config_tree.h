@@ -52,7 +52,4 @@ Result<ConfigNode> parse_config_tree(std::string_view text, const std::string &f
 // The value in words, for "found": the number 3, the text "abc", a list.
 std::string describe(const ConfigNode &node);
 
-// The value as JSON; dates become their ISO text. JSON has no nan and no inf: the error is the first value that is one.
-tl::expected<std::string, const ConfigNode *> to_config_json(const ConfigNode &node);
-
 } // namespace trellis

@@ -8,7 +8,7 @@
 #include "contracts/canonical.h"
 #include "contracts/json_write.h"
 #include "contracts/manifest.h"
-#include "host/config.h"
+#include "host_config/config.h"
 #include "host/control_socket.h"
 #include "http/http_client.h"
 #include "live_host.h"

@@ -84,7 +84,13 @@ LiveHost::LiveHost(Options options) : options_(std::move(options)), loop_(expect
 
 void LiveHost::accept(const std::filesystem::path &file) {
   const auto artifact = expect(Artifact::open(file));
-  accepted_[artifact.manifest().id()] = artifact.manifest().digest();
+  accepted_[artifact.manifest().id()] = "digest = \"" + artifact.manifest().digest() + "\"\n";
+}
+
+void LiveHost::accept_artifact(const std::filesystem::path &file) {
+  accept(file);
+  const auto artifact = expect(Artifact::open(file));
+  accepted_[artifact.manifest().id()] += "sha256 = \"" + artifact.sha256_hex() + "\"\n";
 }
 
 void LiveHost::set_caller(const std::string &name, CallerEntry entry) {
@@ -103,14 +109,15 @@ void LiveHost::write_files() const {
     config << plugin.lines;
   }
   policy << "[account]\n" << account_lines_ << "jwt_life_s = " << options_.jwt_life.count() << "\n";
-  for (const auto &[id, digest] : accepted_)
-    policy << "\n[[accept]]\ncontract = \"" << id << "\"\ndigest = \"" << digest << "\"\n";
+  for (const auto &[id, lines] : accepted_)
+    policy << "\n[[accept]]\ncontract = \"" << id << "\"\n" << lines;
   for (const auto &[name, caller] : callers_) {
     policy << "\n[[callers]]\nname = \"" << name << "\"\nsession_key = \"" << keys_.at(name).text()
            << "\"\ncapabilities = " << quoted_list(caller.capabilities) << "\n[callers.uses]\n";
     for (const auto &[contract, names] : caller.uses)
       policy << "\"" << contract << "\" = " << quoted_list(names) << "\n";
   }
+  config << tables_;
   write_file(config_file(), config.str());
   write_file(bundle() / "policy.toml", policy.str());
 }

@@ -64,7 +64,10 @@ public:
   void remove_plugin(const std::string &name) { plugins_.erase(name); }
   // Accepts the contract that a plugin file carries now.
   void accept(const std::filesystem::path &file);
+  // The same from that file only: sha256 in its [[accept]].
+  void accept_artifact(const std::filesystem::path &file);
   void withdraw(const std::string &contract_id) { accepted_.erase(contract_id); }
+  void set_tables(std::string text) { tables_ = std::move(text); } // further ones of trellis.toml
   void set_jwt_life(std::chrono::seconds life) { options_.jwt_life = life; }
 
   struct CallerEntry {
@@ -98,7 +101,8 @@ private:
   Options options_;
   TempDir dir_;
   std::map<std::string, Plugin> plugins_;
-  std::map<std::string, std::string> accepted_; // contract id -> digest
+  std::map<std::string, std::string> accepted_; // contract id -> the lines of its [[accept]]
+  std::string tables_;
   std::map<std::string, CallerEntry> callers_;
   std::map<std::string, SessionKey> keys_;
   std::string account_lines_; // [account] of policy.toml

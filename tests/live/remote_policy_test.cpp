@@ -3,7 +3,7 @@
 
 #include "artifact/artifact.h"
 #include "contracts/json.h"
-#include "host/privileged_connections.h"
+#include "policy/privileged_connections.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace trellis::host {
+namespace trellis {
 
 enum class LogLevel { trace, debug, info, warn, error };
 
@@ -65,4 +65,4 @@ private:
 std::string format_log_line(Log::Format format, std::string_view time, LogLevel level, std::string_view message,
                             std::initializer_list<LogField> fields);
 
-} // namespace trellis::host
+} // namespace trellis

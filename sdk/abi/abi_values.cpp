@@ -1,9 +1,9 @@
-#include "abi_values.h"
+#include "abi/abi_values.h"
 
 #include <algorithm>
 #include <string>
 
-namespace trellis::host {
+namespace trellis {
 
 HandlerError read_error(const trellis_error *error) {
   HandlerError read;
@@ -53,4 +53,4 @@ Result<Headers> read_headers(const trellis_header *headers, std::size_t count) {
   return out;
 }
 
-} // namespace trellis::host
+} // namespace trellis

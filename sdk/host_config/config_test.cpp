@@ -1,4 +1,4 @@
-#include "config.h"
+#include "host_config/config.h"
 #include "settings/config_keys.h"
 #include "settings/config_tree.h"
 
@@ -43,6 +43,19 @@ std::string file_text(const std::string &path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+std::string json_of(const PluginConfig &plugin) {
+  const auto settings = PluginSettings::resolve(plugin.config);
+  return settings ? settings->json().reveal() : settings.error().text();
+}
+
+constexpr auto kSigner = "RWQBAgMEBQYHCAECAwQFBgcIAQIDBAUGBwgBAgMEBQYHCAECAwQFBgcI";
+constexpr auto kOther = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+// [trust.keys.NAME] with a key and these lines.
+std::string signer_table(const std::string &name, const std::string &key, const std::string &lines = {}) {
+  return "[trust.keys." + name + "]\nkey = \"" + key + "\"\n" + lines;
+}
+
 } // namespace
 
 TEST_CASE("a small file gets every default") {
@@ -57,7 +70,8 @@ TEST_CASE("a small file gets every default") {
   CHECK(config.drain.count() == 10000);
   CHECK(config.connect_retry_max.count() == 5000);
   CHECK(config.start_retry_max.count() == 30000);
-  CHECK(config.trusted_signers.empty());
+  CHECK(config.trust.signers.empty());
+  CHECK_FALSE(config.trust.require_signature);
   CHECK(config.plugins.empty());
 }
 
@@ -84,7 +98,7 @@ TEST_CASE("every key is read") {
   CHECK(config.start_retry_max.count() == 900);
   CHECK(config.nats_servers == std::vector<std::string>{"nats://a", "nats://b", "nats://c"});
   CHECK(config.policy.file == "/p.toml");
-  CHECK(config.trusted_signers.size() == 1);
+  CHECK(config.trust.signers.size() == 1);
   REQUIRE(config.plugins.size() == 2);
   CHECK(config.plugins[0].name == "second");
   CHECK_FALSE(config.plugins[0].enabled);
@@ -98,7 +112,8 @@ TEST_CASE("every key is read") {
   CHECK(first.limits.max_concurrency == 2);
   CHECK(first.limits.deadline.count() == 900);
   CHECK(first.limits.max_abandoned == 4);
-  CHECK(first.config_json == "{}");
+  CHECK(first.approve == Approval::contract);
+  CHECK(json_of(first) == "{}");
 }
 
 TEST_CASE("a plugin's own table becomes JSON") {
@@ -108,7 +123,7 @@ TEST_CASE("a plugin's own table becomes JSON") {
                     "day = 2024-02-29\nat = 2024-02-29T12:30:00.5Z\nlocal = 07:32:00\n"
                     "[plugins.p.config.deep.er]\n\"with space\" = \"\\u0001\"\n");
   REQUIRE(config.plugins.size() == 1);
-  CHECK(config.plugins[0].config_json ==
+  CHECK(json_of(config.plugins[0]) ==
         R"({"zeta":1,"alpha":[1.5,"x",true,{"k":-9223372036854775808}],"day":"2024-02-29",)"
         R"("at":"2024-02-29T12:30:00.5Z","local":"07:32:00","deep":{"er":{"with space":"\u0001"}}})");
 }
@@ -118,14 +133,14 @@ TEST_CASE("a plugin's table may come before the plugin") {
       read("[plugins.b.config]\nx = 1\n" + kLeast + "[plugins.a]\npath = \"a.so\"\n[plugins.b]\npath = \"b.so\"\n");
   REQUIRE(config.plugins.size() == 2);
   CHECK(config.plugins[0].name == "b");
-  CHECK(config.plugins[0].config_json == R"({"x":1})");
+  CHECK(json_of(config.plugins[0]) == R"({"x":1})");
 }
 
 TEST_CASE("numbers that JSON lacks are refused in a plugin's table") {
   CHECK(
       problem("[plugins.p]\npath = \"p.so\"\n[plugins.p.config]\na = [1, nan]\n") ==
       "config_value t.toml:10: an item of plugins.p.config is the number nan (expected a table of values that JSON has "
-      "(no nan, no inf))");
+      "(no nan, no inf); `{ secret_file = PATH }` and `{ secret_env = NAME }`)");
   CHECK(problem("[plugins.p]\npath = \"p.so\"\n[plugins.p.config.x]\na = -inf\n")
             .starts_with("config_value t.toml:10: "));
 }
@@ -133,12 +148,12 @@ TEST_CASE("numbers that JSON lacks are refused in a plugin's table") {
 TEST_CASE("an unknown key is an error with a suggestion") {
   CHECK(problem("[plugins.p]\npath = \"p.so\"\nquue = 3\n") ==
         "config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of connections, "
-        "path, sha256, "
+        "path, sha256, signers, approve, "
         "enabled, queue, max_concurrency, deadline_ms, max_abandoned, role, deployment, config)");
   CHECK(problem("[trsut]\nsigners = []\n")
             .starts_with("config_unknown_key t.toml:7: unknown key trsut, did you mean trust?"));
   CHECK(problem("[trust]\nxyzzy = 1\n") ==
-        "config_unknown_key t.toml:8: unknown key trust.xyzzy (expected one of signers)");
+        "config_unknown_key t.toml:8: unknown key trust.xyzzy (expected one of keys, signers, require_signature)");
   CHECK(problem("[trust]\n\"a\\nb\" = 1\n").starts_with("config_unknown_key t.toml:8: unknown key trust.\"a b\""));
 }
 
@@ -294,6 +309,65 @@ TEST_CASE("a remote control plane is asked over TLS, except on this machine") {
   CHECK_FALSE(with_url("http://127.0.0.1.evil.example"));
   CHECK_FALSE(with_url("https://"));
   CHECK_FALSE(with_url("https://a b"));
+}
+
+TEST_CASE("signers have names, times and an end") {
+  const auto config = read(kLeast + "[trust]\nrequire_signature = true\n" +
+                           signer_table("build-2026", kSigner,
+                                        "not_before = 2026-01-01T00:00:00Z\n"
+                                        "not_after = 2027-01-31T01:00:00+01:00\n") +
+                           signer_table("build-2027", kOther, "revoked = true\n") +
+                           "[plugins.p]\npath = \"p.so\"\nsigners = [\"build-2026\", \"build-2027\"]\n"
+                           "approve = \"artifact\"\n");
+  CHECK(config.trust.require_signature);
+  REQUIRE(config.trust.signers.size() == 2);
+  const auto &first = config.trust.signers[0];
+  CHECK(first.name == "build-2026");
+  CHECK(first.key.text == kSigner);
+  CHECK(first.not_before == 1'767'225'600);
+  CHECK(first.not_after == 1'801'353'600);
+  CHECK_FALSE(first.revoked);
+  CHECK(config.trust.signers[1].revoked);
+  CHECK_FALSE(config.trust.signers[1].not_after);
+  CHECK(config.plugins[0].signers == std::vector<std::string>{"build-2026", "build-2027"});
+  CHECK(config.plugins[0].approve == Approval::artifact);
+}
+
+TEST_CASE("mistakes about signers are named") {
+  const auto is = [](const std::string &lines, const std::string &start) { return problem(lines).starts_with(start); };
+  const auto a = signer_table("a", kSigner); // lines 7 and 8
+  CHECK(is("[trust.keys.a]\nrevoked = true\n", "config_missing t.toml:7: trust.keys.a.key is missing"));
+  CHECK(is(signer_table("a", "RWQ"), "config_value t.toml:8: trust.keys.a.key is the text \"RWQ\""));
+  CHECK(is(a + "not_after = 2027-01-31\n",
+           "config_value t.toml:9: trust.keys.a.not_after is the date 2027-01-31")); // whose midnight?
+  CHECK(is(a + "not_after = \"2027-01-31T00:00:00Z\"\n", "config_value t.toml:9: "));
+  CHECK(is(a + "not_before = 2027-01-01T00:00:00Z\nnot_after = 2026-01-01T00:00:00Z\n",
+           "config_value t.toml:7: trust.keys.a ends before it begins"));
+  CHECK(is(a + signer_table("b", kSigner), "config_value t.toml:9: trust.keys.b is the same key as a"));
+  CHECK(is(std::string("[trust]\nsigners = [\"") + kSigner + "\"]\n" + a,
+           "config_value t.toml:9: trust.keys.a is the same key as "));
+  CHECK(is("[plugins.p]\npath = \"p.so\"\nsigners = [\"buidl\"]\n" + signer_table("build", kSigner),
+           "config_value t.toml:9: plugins.p.signers: there is no [trust.keys.buidl], did you mean build?"));
+}
+
+TEST_CASE("an approval of one file needs somebody who sees the file") {
+  const std::string plugin = "[plugins.p]\npath = \"p.so\"\napprove = \"artifact\"\n";
+  const auto remote =
+      parse_config(with_policy("mode = \"remote\"\nurl = \"https://trellis.example\"\n") + plugin, "t.toml");
+  REQUIRE_FALSE(remote);
+  CHECK(remote.error().code == "config_value");
+  CHECK(remote.error().message.find("plugins.p.approve: a control plane elsewhere can't see") != std::string::npos);
+  CHECK(parse_config(kLeast + plugin, "t.toml"));
+}
+
+TEST_CASE("a secret in a plugin's table is read when the plugin is, not with trellis.toml") {
+  const auto config = read(kLeast + "[plugins.p]\npath = \"p.so\"\n[plugins.p.config]\n"
+                                    "password = { secret_file = \"no/such/file\" }\n");
+  CHECK(config.plugins[0].config_json() == "{}");
+  CHECK(json_of(config.plugins[0]).find("/etc/trellis/trellis.toml:10") != std::string::npos);
+  CHECK(problem("[plugins.p]\npath = \"p.so\"\n[plugins.p.config]\n"
+                "password = { secret_file = \"x\", mode = 1 }\n")
+            .starts_with("config_value t.toml:10: an item of plugins.p.config is a table"));
 }
 
 TEST_CASE("docs/config.md describes every key as the code does") {

@@ -5,7 +5,7 @@
 // the plugin, which would then need a NATS client of its own.
 #pragma once
 
-#include "config.h"
+#include "host_config/config.h"
 #include "nats/nats_transport.h"
 #include "wire/session_key.h"
 #include <array>

@@ -4,15 +4,18 @@
 // that doesn't start. Relative paths are relative to the file.
 #pragma once
 
-#include "calls.h"
+#include "artifact/trust.h"
 #include "contracts/result.h"
+#include "host_config/call_limits.h"
+#include "host_config/plugin_settings.h"
 #include "isolation/settings.h"
-#include "log.h"
+#include "log/log.h"
 #include "runtime/feed_streams.h"
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,21 +32,30 @@ enum class PluginRole { service, control_plane };
 
 // Where a plugin's code runs. automatic: in a process of its own when nobody vouches for the file, and for Go.
 enum class Isolation { automatic, none, process };
+// What an approval is of: a contract, whatever file has it, or one file by one signer (ARCHITECTURE §3).
+enum class Approval { contract, artifact };
 
 struct PluginConfig {
   std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
   std::filesystem::path path;
   std::string sha256; // pin: 64 lower-case hex digits, or "" when not pinned
   bool enabled = true;
-  CallLimits limits;              // queue, max_concurrency, deadline_ms, max_abandoned
-  FeedLimits feed_limits;         // max_streams, max_streams_per_caller, stream_check_ms
-  std::string config_json = "{}"; // [plugins.NAME.config] as a JSON object
-  std::string where;              // file:line of the table, for messages
+  std::vector<std::string> signers; // names in [trust.keys] of which one must have signed; empty: any
+  Approval approve = Approval::contract;
+  CallLimits limits;                              // queue, max_concurrency, deadline_ms, max_abandoned
+  FeedLimits feed_limits;                         // max_streams, max_streams_per_caller, stream_check_ms
+  SettingsTable config;                           // [plugins.NAME.config] as it stands in the file
+  std::shared_ptr<const PluginSettings> settings; // that with its secrets; set once the plugin is inspected
+  std::string signer;                             // who signed the file (RW...); set then as well
+  std::string where;                              // file:line of the table, for messages
   PluginRole role = PluginRole::service;
   std::optional<ConnectionFiles> connections; // exactly with the role of the control plane
   std::string deployment;                     // whose instance a service is; never empty after reading
   Isolation isolation = Isolation::automatic; // decided once the file is known
   isolation::IsolationSettings isolation_settings;
+
+  // What the plugin gets as its configuration: a JSON object, "{}" before it is inspected. Holds secrets.
+  const std::string &config_json() const;
 };
 
 struct PolicyConfig {
@@ -68,8 +80,8 @@ struct Config {
   std::size_t isolation_uid_base = 90'000;
   std::vector<std::string> nats_servers; // [nats]
   PolicyConfig policy;
-  std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
-  std::vector<PluginConfig> plugins;        // in file order
+  TrustRules trust;                  // [trust], [trust.keys]
+  std::vector<PluginConfig> plugins; // in file order
 
   // The plugin with the role, or nullptr.
   const PluginConfig *control_plane() const;

@@ -1,6 +1,6 @@
-#include "privileged_connections.h"
+#include "policy/privileged_connections.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "policy/policy_file.h"
 #include <cassert>
 #include <map>

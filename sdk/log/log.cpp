@@ -1,4 +1,4 @@
-#include "log.h"
+#include "log/log.h"
 
 #include "contracts/json_write.h"
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-namespace trellis::host {
+namespace trellis {
 namespace {
 
 constexpr std::string_view level_name(LogLevel level) {
@@ -142,4 +142,4 @@ std::string format_log_line(Log::Format format, std::string_view time, LogLevel 
                                      : console_line(time, level, message, fields);
 }
 
-} // namespace trellis::host
+} // namespace trellis

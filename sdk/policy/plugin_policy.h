@@ -5,7 +5,7 @@
 // then go through the auth callout like anybody's, with a connect token in place of secrets of the account.
 #pragma once
 
-#include "plugin_validator.h"
+#include "policy/plugin_validator.h"
 #include "policy/policy.h"
 #include <functional>
 #include <memory>
@@ -15,7 +15,7 @@
 #include <string>
 #include <trellis/control_plane.h>
 
-namespace trellis::host {
+namespace trellis {
 
 class PluginPolicy : public Policy {
 public:
@@ -39,7 +39,8 @@ public:
   void detach();
   const std::shared_ptr<PluginValidator> &plugin_validator() const { return validator_; }
 
-  void bootstrap(std::string request, Done done) override;
+  using Policy::bootstrap;
+  void bootstrap(std::string request, ArtifactFacts artifact, Done done) override;
   void enroll(std::string deployment, std::string session_key, Done done) override;
   Result<ConnectionCredentials> credentials(const SessionKey &key, std::string_view contract_digest,
                                             std::string_view use) override;
@@ -58,4 +59,4 @@ private:
   Tables tables_;
 };
 
-} // namespace trellis::host
+} // namespace trellis

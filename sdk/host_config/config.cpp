@@ -1,8 +1,8 @@
-#include "config.h"
+#include "host_config/config.h"
 
-#include "artifact/trust.h"
 #include "isolation/isolation_keys.h"
 #include "settings/config_keys.h"
+#include "wire/ulid.h"
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -131,19 +131,59 @@ const std::vector<Key<ConnectionFiles>> &connection_keys() {
   return keys;
 }
 
-const std::vector<Key<Config>> &trust_keys() {
-  static const std::vector<Key<Config>> keys{
-      list_key<Config>("signers", &Config::trusted_signers, 0, "minisign public keys (56 characters, \"RW...\")",
-                       is_signer, "whose signatures let a plugin run in this process without a pin")};
+struct TrustTable {
+  std::vector<std::string> signers;
+  bool require_signature = false;
+};
+
+const std::vector<Key<TrustTable>> &trust_keys() {
+  static const std::vector<Key<TrustTable>> keys{
+      list_key<TrustTable>("signers", &TrustTable::signers, 0, "minisign public keys (56 characters, \"RW...\")",
+                           is_signer, "whose signatures let a plugin run in this process without a pin"),
+      flag_key<TrustTable>("require_signature", &TrustTable::require_signature,
+                           "`true`: every plugin has to be signed, a pin alone isn't enough"),
+  };
+  return keys;
+}
+
+// A time of TOML with its offset, as Unix seconds. A local one would mean another moment on another machine.
+template <class Access>
+Key<TrustedSigner> time_key(std::string name, Access access, std::string meaning) {
+  return {std::move(name),
+          "a time with an offset (2027-01-31T00:00:00Z)",
+          "",
+          std::move(meaning),
+          false,
+          [access](TrustedSigner &signer, const ConfigNode &node) -> const ConfigNode * {
+            std::int64_t unix_ms = 0;
+            if (node.kind != ConfigNode::Kind::date || !parse_iso_time(node.text, unix_ms)) return &node;
+            std::invoke(access, signer) = unix_ms / 1000;
+            return nullptr;
+          }};
+}
+
+const std::vector<Key<TrustedSigner>> &signer_keys() {
+  static const std::vector<Key<TrustedSigner>> keys = [] {
+    auto key = text_key<TrustedSigner>(
+        "key", [](TrustedSigner & signer) -> auto & { return signer.key.text; },
+        "a minisign public key (56 characters, \"RW...\")", is_signer, "the key");
+    key.required = true;
+    return std::vector<Key<TrustedSigner>>{
+        std::move(key),
+        time_key("not_before", &TrustedSigner::not_before, "before this time nothing that it signed is loaded"),
+        time_key("not_after", &TrustedSigner::not_after,
+                 "from this time on nothing that it signed is loaded any more; what runs keeps running"),
+        flag_key<TrustedSigner>("revoked", &TrustedSigner::revoked,
+                                "`true`: the same at once, and the messages say that the key is revoked"),
+    };
+  }();
   return keys;
 }
 
 // [plugins.NAME.config] is the plugin's own: any keys.
 const ConfigNode *store_plugin_table(PluginConfig &plugin, const ConfigNode &node) {
-  if (node.kind != ConfigNode::Kind::table) return &node;
-  auto json = to_config_json(node);
-  if (!json) return json.error();
-  plugin.config_json = std::move(*json);
+  if (const auto *wrong = wrong_setting(node)) return wrong;
+  plugin.config.table = std::make_shared<const ConfigNode>(node);
   return nullptr;
 }
 
@@ -152,6 +192,13 @@ std::vector<Key<PluginConfig>> own_plugin_keys() {
       path_key<PluginConfig>("path", &PluginConfig::path, "the plugin file (.so)"),
       text_key<PluginConfig>("sha256", &PluginConfig::sha256, "64 lower-case hex digits", is_sha256,
                              "pin: the only file content that may run; without it the file has to be signed"),
+      list_key<PluginConfig>("signers", &PluginConfig::signers, 0, "names of keys in [trust.keys]", is_name,
+                             "one of these has to have signed the file, also when it is pinned"),
+      choice_key<PluginConfig>(
+          "approve", &PluginConfig::approve,
+          Choices<Approval>{{"contract", Approval::contract}, {"artifact", Approval::artifact}},
+          "what an approval is of: `contract` = any file with the accepted contract, `artifact` = one file by one "
+          "signer, so that a changed file asks again; not with policy `remote`"),
       flag_key<PluginConfig>("enabled", &PluginConfig::enabled, "`false` leaves the plugin out"),
       number_key<PluginConfig>(
           "queue", [](PluginConfig & p) -> auto & { return p.limits.queue; }, 1, 65536,
@@ -181,8 +228,9 @@ std::vector<Key<PluginConfig>> own_plugin_keys() {
       text_key<PluginConfig>(
           "deployment", &PluginConfig::deployment, "a deployment id", is_text,
           "with policy `plugin`: the deployment that this plugin is an instance of; NAME when absent"),
-      {"config", "a table of values that JSON has (no nan, no inf)", "{}",
-       "the plugin's own settings, which it gets as a JSON object", false, store_plugin_table},
+      {"config",
+       "a table of values that JSON has (no nan, no inf); `{ secret_file = PATH }` and `{ secret_env = NAME }`", "{}",
+       "the plugin's own settings, which it gets as a JSON object, with secrets filled in", false, store_plugin_table},
       choice_key<PluginConfig>(
           "isolation", &PluginConfig::isolation,
           Choices<Isolation>{
@@ -218,7 +266,7 @@ public:
     read_keys(table("nats"), "nats", nats_keys(), config_, problems_);
     const auto &policy = table("policy");
     read_keys(policy, "policy", policy_keys(), config_.policy, problems_);
-    read_keys(table("trust"), "trust", trust_keys(), config_, problems_);
+    read_trust(table("trust"));
     for (const auto &entry : table("plugins").entries)
       read_plugin(entry);
     check_policy(policy);
@@ -234,6 +282,72 @@ private:
     return absent_;
   }
 
+  void read_trust(const ConfigNode &table) {
+    TrustTable trust;
+    read_keys(table, "trust", trust_keys(), trust, problems_, {"keys"});
+    config_.trust = trust_in(parsed(trust.signers));
+    config_.trust.require_signature = trust.require_signature;
+    const auto *keys = table.find("keys");
+    if (keys && keys->kind != ConfigNode::Kind::table)
+      return add_wrong_value(problems_, "trust.keys", *keys, "tables [trust.keys.NAME]");
+    if (!keys) return;
+    for (const auto &entry : keys->entries)
+      read_signer(entry);
+  }
+
+  static std::vector<SignerKey> parsed(const std::vector<std::string> &texts) {
+    std::vector<SignerKey> out;
+    for (const auto &text : texts)
+      out.push_back(*parse_signer(text)); // read as valid
+    return out;
+  }
+
+  void read_signer(const ConfigEntry &entry) {
+    const auto name = dotted_key("trust.keys", entry.key);
+    if (!is_name(entry.key)) problems_.add(entry.place, "config_value", name + " is no name of a key", kNameType);
+    if (entry.value.kind != ConfigNode::Kind::table)
+      return add_wrong_value(problems_, name, entry.value, "a table [trust.keys.NAME]");
+    TrustedSigner signer;
+    signer.name = entry.key;
+    read_keys(entry.value, name, signer_keys(), signer, problems_);
+    auto key = parse_signer(signer.key.text);
+    if (!key) return; // reported
+    signer.key = std::move(*key);
+    if (signer.not_before && signer.not_after && *signer.not_before >= *signer.not_after)
+      problems_.add(entry.place, "config_value", name + " ends before it begins", "not_after later than not_before");
+    // Under two names it would be revoked under one of them and good under the other.
+    for (const auto &other : config_.trust.signers)
+      if (other.key.key == signer.key.key)
+        problems_.add(entry.place, "config_value", name + " is the same key as " + other.name, "each key once");
+    config_.trust.signers.push_back(std::move(signer));
+  }
+
+  // After [trust], which may come later in the file.
+  void check_signers(const ConfigNode &table, const std::string &name, const PluginConfig &plugin) {
+    std::vector<std::string> known;
+    if (const auto *keys = this->table("trust").find("keys"))
+      for (const auto &entry : keys->entries)
+        known.push_back(entry.key);
+    for (const auto &signer : plugin.signers) {
+      if (std::ranges::find(known, signer) != known.end()) continue;
+      const auto close = closest_name(signer, known);
+      problems_.add(table.find("signers")->place, "config_value",
+                    name + ".signers: there is no [trust.keys." + signer + "]" +
+                        (close.empty() ? "" : ", did you mean " + close + "?"),
+                    "names of keys in [trust.keys]");
+    }
+  }
+
+  void check_approval(const ConfigNode &table, const std::string &name, const PluginConfig &plugin) {
+    if (plugin.approve != Approval::artifact) return;
+    const auto refuse = [&](const std::string &why, const char *expected) {
+      problems_.add(table.find("approve")->place, "config_value", name + ".approve: " + why, expected);
+    };
+    if (config_.policy.mode == PolicyConfig::Mode::remote)
+      refuse("a control plane elsewhere can't see which file this host loads", "`sha256` or `signers` here");
+    if (plugin.role == PluginRole::control_plane) refuse("nobody approves the control plane", "`sha256` or `signers`");
+  }
+
   void read_plugin(const ConfigEntry &entry) {
     const auto name = dotted_key("plugins", entry.key);
     if (!is_name(entry.key)) problems_.add(entry.place, "config_value", name + " is no name of a plugin", kNameType);
@@ -244,6 +358,10 @@ private:
     plugin.where = problems_.where(entry.place);
     read_keys(entry.value, name, plugin_keys(), plugin, problems_, {"connections"});
     if (plugin.deployment.empty()) plugin.deployment = plugin.name;
+    plugin.config.name = name + ".config";
+    plugin.config.file = config_.file;
+    check_signers(entry.value, name, plugin);
+    check_approval(entry.value, name, plugin);
     read_connections(entry.value, name, plugin);
   }
 
@@ -320,6 +438,11 @@ void resolve_paths(Config &config) {
 
 } // namespace
 
+const std::string &PluginConfig::config_json() const {
+  static const std::string empty = "{}";
+  return settings ? settings->json().reveal() : empty;
+}
+
 const PluginConfig *Config::control_plane() const {
   const auto found = std::ranges::find(plugins, PluginRole::control_plane, &PluginConfig::role);
   return found == plugins.end() ? nullptr : &*found;
@@ -349,7 +472,7 @@ Result<Config> load_config(const std::filesystem::path &file) {
 std::string config_markdown() {
   return keys_markdown("[host]", host_keys()) + keys_markdown("[nats]", nats_keys()) +
          keys_markdown("[policy]", policy_keys()) + keys_markdown("[trust]", trust_keys()) +
-         keys_markdown("[plugins.NAME]", plugin_keys()) +
+         keys_markdown("[trust.keys.NAME]", signer_keys()) + keys_markdown("[plugins.NAME]", plugin_keys()) +
          keys_markdown("[plugins.NAME.connections]", connection_keys());
 }
 

@@ -1,6 +1,6 @@
-#include "state_lock.h"
+#include "runtime/state_lock.h"
 
-#include "tests/support/temp_dir.h"
+#include "support/temp_dir.h"
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <optional>

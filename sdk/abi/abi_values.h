@@ -8,7 +8,7 @@
 #include <string_view>
 #include <trellis/plugin.h>
 
-namespace trellis::host {
+namespace trellis {
 
 inline constexpr std::size_t kMaxAbiHeaders = 64; // of one message from a plugin
 
@@ -36,4 +36,4 @@ bool is_publish_subject(std::string_view subject);
 // Error "headers".
 Result<Headers> read_headers(const trellis_header *headers, std::size_t count);
 
-} // namespace trellis::host
+} // namespace trellis

@@ -1,6 +1,6 @@
 // PluginPolicy and PluginValidator against a small control plane written in C's terms.
-#include "abi_values.h"
-#include "plugin_policy.h"
+#include "abi/abi_values.h"
+#include "policy/plugin_policy.h"
 
 #include "contracts/json.h"
 #include "wire/connect_token.h"
@@ -10,7 +10,6 @@
 #include <vector>
 
 using namespace trellis;
-using namespace trellis::host;
 
 namespace {
 
@@ -33,7 +32,10 @@ struct SmallControlPlane {
   std::string refusal; // reason of an AuthError
   std::vector<std::string> validated;
 
-  trellis_policy_v1 policy{sizeof(trellis_policy_v1), 0, bootstrap, enroll, on_change, surfaces_ready, jwt_life_ms};
+  std::vector<std::string> artifacts; // "sha256 signer"
+
+  trellis_policy_v1 policy{sizeof(trellis_policy_v1), 0, bootstrap, enroll, on_change, surfaces_ready, jwt_life_ms,
+                           bootstrap_artifact};
   trellis_validator_v1 validator{sizeof(trellis_validator_v1), 0, validate};
   trellis_plugin plugin{};
 
@@ -56,6 +58,11 @@ struct SmallControlPlane {
     me.requests.emplace_back(view(request));
     if (me.keep) return me.kept.emplace_back(done, context), void();
     done(context, me.status, str(me.body));
+  }
+  static void bootstrap_artifact(void *self, trellis_str request, trellis_str sha256, trellis_str signer,
+                                 trellis_bootstrap_fn done, void *context) {
+    of(self).artifacts.push_back(std::string(view(sha256)) + " " + std::string(view(signer)));
+    bootstrap(self, request, done, context);
   }
   static void enroll(void *self, trellis_str deployment, trellis_str key, trellis_bootstrap_fn done, void *context) {
     of(self).enrolled.push_back(std::string(view(deployment)) + " " + std::string(view(key)));
@@ -123,6 +130,35 @@ TEST_CASE("without a control plane nothing is decided") {
   CHECK(parse_json(answer.body).has_value());
   CHECK(host.policy.credentials(host.key, kDigest, "rpc").error().code == "policy_denied");
   CHECK(validate(host.policy).error().type == "UnexpectedError");
+}
+
+TEST_CASE("the facts of a file travel beside the request, when the approval is bound to it") {
+  Installed host;
+  host.attach();
+  int status = 0;
+  const auto ask = [&](bool bound) {
+    host.policy.bootstrap(host.request(), {std::string(64, 'a'), "RWQsigner", bound},
+                          [&](const PolicyAnswer &answer) { status = answer.status; });
+  };
+  ask(false);
+  CHECK(status == 200);
+  CHECK(host.control_plane.artifacts.empty());
+  ask(true);
+  CHECK(status == 200);
+  CHECK(host.control_plane.artifacts == std::vector<std::string>{std::string(64, 'a') + " RWQsigner"});
+  CHECK(host.control_plane.requests == std::vector<std::string>{host.request(), host.request()}); // byte for byte
+}
+
+TEST_CASE("a control plane of an older minor can't bind an approval to a file, and the plugin is refused") {
+  Installed host;
+  host.control_plane.policy.size = offsetof(trellis_policy_v1, bootstrap_artifact);
+  host.attach();
+  CHECK(host.ask().status == 200);
+  PolicyAnswer answer;
+  host.policy.bootstrap(host.request(), {std::string(64, 'a'), "", true},
+                        [&](PolicyAnswer given) { answer = std::move(given); });
+  CHECK(answer.status == 409);
+  CHECK(answer.body.find("artifact_unsupported") != std::string::npos);
 }
 
 TEST_CASE("a plugin that lacks an extension is no control plane") {

@@ -12,7 +12,7 @@
 #include <string>
 #include <trellis/control_plane.h>
 
-namespace trellis::host {
+namespace trellis {
 
 class PluginValidator : public Validator {
 public:
@@ -38,4 +38,4 @@ private:
   std::map<std::string, Cached, std::less<>> cache_;
 };
 
-} // namespace trellis::host
+} // namespace trellis

@@ -1,8 +1,8 @@
-#include "log.h"
+#include "log/log.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace trellis::host;
+using namespace trellis;
 
 namespace {
 constexpr auto kTime = "2026-01-02T03:04:05.678Z";

@@ -1,13 +1,13 @@
-#include "plugin_policy.h"
+#include "policy/plugin_policy.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include "contracts/json_write.h"
 #include "wire/connect_token.h"
 #include <map>
 #include <rapidjson/document.h>
 #include <utility>
 
-namespace trellis::host {
+namespace trellis {
 namespace {
 
 constexpr std::int64_t kDefaultJwtLifeMs = 3'600'000; // 03 §13
@@ -54,9 +54,10 @@ struct PluginPolicy::State {
     if (changed) changed();
   }
 
-  PolicyAnswer remember(const Principal &principal, PolicyAnswer answer) {
+  // `bound`: it was about one file. Another one with the same contract may be running, and stays.
+  PolicyAnswer remember(const Principal &principal, bool bound, PolicyAnswer answer) {
     if (answer.status != 200) {
-      if (answer.decided()) forget(principal);
+      if (answer.decided() && !bound) forget(principal);
       return answer;
     }
     auto sentinel = sentinel_of(answer.body);
@@ -76,12 +77,13 @@ struct PluginPolicy::State {
 struct PluginPolicy::Asked {
   std::shared_ptr<State> state;
   std::optional<Principal> principal; // of a bootstrap
+  bool bound = false;                 // to a file
   Done done;
 
   static void answer(void *context, std::int32_t status, trellis_str body) noexcept {
     const std::unique_ptr<Asked> asked(static_cast<Asked *>(context));
     PolicyAnswer answer{status, std::string(view(body))};
-    if (asked->principal) answer = asked->state->remember(*asked->principal, std::move(answer));
+    if (asked->principal) answer = asked->state->remember(*asked->principal, asked->bound, std::move(answer));
     asked->done(std::move(answer));
   }
 };
@@ -128,19 +130,25 @@ void PluginPolicy::detach() {
   if (ended.policy) ended.policy->on_change(ended.self, nullptr, nullptr);
 }
 
-void PluginPolicy::bootstrap(std::string request, Done done) {
+void PluginPolicy::bootstrap(std::string request, ArtifactFacts artifact, Done done) {
   const std::shared_lock lock(mutex_);
   if (!tables_.policy)
     return done(policy_answer(503, "control_plane_starting", "the control plane of this host isn't running yet"));
-  auto asked = std::make_unique<Asked>(Asked{state_, principal_of(request), std::move(done)});
-  tables_.policy->bootstrap(tables_.self, str(request), &Asked::answer, asked.release());
+  const bool knows_artifacts =
+      TRELLIS_HAS(trellis_policy_v1, tables_.policy, bootstrap_artifact) && tables_.policy->bootstrap_artifact;
+  if (artifact.bound && !knows_artifacts)
+    return done(policy_answer(409, "artifact_unsupported", "this control plane can't approve single files"));
+  auto asked = std::make_unique<Asked>(Asked{state_, principal_of(request), artifact.bound, std::move(done)});
+  if (!artifact.bound) return tables_.policy->bootstrap(tables_.self, str(request), &Asked::answer, asked.release());
+  tables_.policy->bootstrap_artifact(tables_.self, str(request), str(artifact.sha256), str(artifact.signer),
+                                     &Asked::answer, asked.release());
 }
 
 void PluginPolicy::enroll(std::string deployment, std::string session_key, Done done) {
   const std::shared_lock lock(mutex_);
   if (!tables_.policy)
     return done(policy_answer(503, "control_plane_starting", "the control plane of this host isn't running yet"));
-  auto asked = std::make_unique<Asked>(Asked{state_, std::nullopt, std::move(done)});
+  auto asked = std::make_unique<Asked>(Asked{state_, std::nullopt, false, std::move(done)});
   tables_.policy->enroll(tables_.self, str(deployment), str(session_key), &Asked::answer, asked.release());
 }
 
@@ -172,4 +180,4 @@ void PluginPolicy::on_change(std::function<void()> changed) {
   state_->changed = std::move(changed);
 }
 
-} // namespace trellis::host
+} // namespace trellis

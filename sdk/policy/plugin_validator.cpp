@@ -1,10 +1,10 @@
-#include "plugin_validator.h"
+#include "policy/plugin_validator.h"
 
-#include "abi_values.h"
+#include "abi/abi_values.h"
 #include <optional>
 #include <vector>
 
-namespace trellis::host {
+namespace trellis {
 namespace {
 
 constexpr std::size_t kMaxCached = 65536; // sessions; beyond it the cache starts anew
@@ -90,4 +90,4 @@ tl::expected<Validation, ErrorEnvelope> PluginValidator::validate(const Validati
       unexpected_error("the control plane didn't decide: validate returned status " + std::to_string(status)));
 }
 
-} // namespace trellis::host
+} // namespace trellis

@@ -1,4 +1,4 @@
-#include "state_lock.h"
+#include "runtime/state_lock.h"
 
 #include <algorithm>
 #include <array>
