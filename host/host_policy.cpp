@@ -169,8 +169,8 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     const bool up_to_date =
         slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
     slot.bindings = bindings_of(answer);
-    if (!up_to_date || !same_plugin(slot.running->config(), slot.config) || slot.running->bindings() != slot.bindings)
-      return activate(slot);
+    const bool rebound = slot.running && slot.vetted && slot.running->bindings() != slot.bindings;
+    if (!up_to_date || !same_plugin(slot.running->config(), slot.config) || rebound) return activate(slot);
     if (slot.phase != Phase::running) enter(slot, Phase::running);
     return report_when_settled();
   }
