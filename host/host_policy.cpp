@@ -176,8 +176,10 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     const bool up_to_date =
         slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
     slot.bindings = bindings_of(answer);
-    const bool as_configured = !slot.vetted || same_plugin(slot.running->config(), slot.config);
-    if (!up_to_date || !as_configured || slot.running->bindings() != slot.bindings) return activate(slot);
+    const bool reconfigured =
+        slot.running && slot.vetted &&
+        (!same_plugin(slot.running->config(), slot.config) || slot.running->bindings() != slot.bindings);
+    if (!up_to_date || reconfigured) return activate(slot);
     if (slot.phase != Phase::running) enter(slot, Phase::running);
     return report_when_settled();
   }

@@ -71,7 +71,7 @@ struct OutboxOptions {
 
 struct DispatchResult {
   int dispatched = 0, failed = 0;
-  bool operator==(const DispatchResult &) const = default;
+  bool more = false; // it got on, and there may be others that are due
 };
 
 // Publishes one prepared event (JSON): nullopt when the stream has it, else why not.
@@ -153,10 +153,12 @@ public:
                                  const OutboxOptions &options = {}, const std::function<bool()> &stopping = {}) {
     DispatchResult result;
     const auto begun = clock();
-    for (const auto &record : claim(db, begun, options)) {
+    const auto claimed = claim(db, begun, options);
+    for (const auto &record : claimed) {
       if (clock() + options.publish_time > begun + options.lease || (stopping && stopping())) {
         give_back(db, record, options);
-        continue;
+        result.more = result.dispatched > 0;
+        return result;
       }
       if (const auto why = publish(record.prepared())) {
         mark_failed(db, record, *why, clock(), options);
@@ -166,6 +168,7 @@ public:
         ++result.dispatched;
       }
     }
+    result.more = result.dispatched > 0 && static_cast<int>(claimed.size()) == options.batch;
     return result;
   }
 
@@ -202,11 +205,12 @@ private:
     update.bind(state).bind(now).bind(next).bind(id).step();
   }
 
-  static void give_back(sqlite3 *db, const OutboxRecord &record, const OutboxOptions &options) {
+  // What is left of a claim: records that were published or failed aren't claimed any more.
+  static void give_back(sqlite3 *db, const OutboxRecord &one, const OutboxOptions &options) {
     sql::Statement update(db, "UPDATE " + sql::checked_name(options.table) +
-                                  " SET state = 'pending', next_attempt_at = NULL WHERE id = ? AND "
-                                  "state = 'claimed' AND next_attempt_at = ?");
-    update.bind(record.id).bind(record.next_attempt_at.value_or("")).step();
+                                  " SET state = 'pending', next_attempt_at = NULL WHERE state = 'claimed' AND "
+                                  "next_attempt_at = ?");
+    update.bind(one.next_attempt_at.value_or("")).step();
   }
 
   static std::string text_in(const rapidjson::Value &object, const char *name) {
@@ -306,7 +310,7 @@ private:
         return why;
       };
       const auto result = Outbox::dispatch(db_.get(), publish, &sql::now, options_, [this] { return is_stopping(); });
-      return result.dispatched >= options_.batch;
+      return result.more;
     } catch (const std::exception &error) {
       problem(error.what());
       return false;
