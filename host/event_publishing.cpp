@@ -1,6 +1,7 @@
 #include "event_publishing.h"
 
 #include "runtime/event_consumers.h"
+#include "runtime/metrics_surfaces.h"
 #include <algorithm>
 
 namespace trellis::host {
@@ -34,8 +35,9 @@ tl::expected<std::shared_ptr<const EventType>, EventFailure> EventPublishing::fi
 tl::expected<PreparedEvent, EventFailure> EventPublishing::prepare(std::string_view contract_id, std::string_view name,
                                                                    std::string_view payload, const EventTrace &trace) {
   const auto type = find(contract_id, name);
-  if (!type) return tl::make_unexpected(type.error());
-  return prepare_event(**type, payload, new_event_header(), trace);
+  auto prepared = type ? prepare_event(**type, payload, new_event_header(), trace) : tl::make_unexpected(type.error());
+  if (!prepared) count_publisher_error(errors_, name, prepared.error(), "prepare");
+  return prepared;
 }
 
 } // namespace trellis::host

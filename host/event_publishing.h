@@ -6,6 +6,7 @@
 
 #include "contract_directory.h"
 #include "runtime/event_publisher.h"
+#include "runtime/metrics_errors.h"
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,14 +20,16 @@ namespace trellis::host {
 class EventPublishing {
 public:
   // `own`: the plugin's contracts. References outlive this object.
-  EventPublishing(const std::vector<Manifest> &own, const ContractDirectory &known, Transport &transport)
-      : own_(own), known_(known), transport_(transport) {}
+  EventPublishing(const std::vector<Manifest> &own, const ContractDirectory &known, Transport &transport,
+                  ErrorCounter &errors)
+      : own_(own), known_(known), transport_(transport), errors_(errors) {}
 
   // [thread-safe] Failures: denied (the contract doesn't list it), unavailable (no such contract or event here now),
   // and those of prepare_event.
   tl::expected<PreparedEvent, EventFailure> prepare(std::string_view contract_id, std::string_view name,
                                                     std::string_view payload, const EventTrace &trace);
   Transport &transport() { return transport_; }
+  ErrorCounter &errors() { return errors_; }
 
 private:
   tl::expected<std::shared_ptr<const EventType>, EventFailure> find(std::string_view contract_id,
@@ -39,6 +42,7 @@ private:
   const std::vector<Manifest> &own_;
   const ContractDirectory &known_;
   Transport &transport_;
+  ErrorCounter &errors_;
   std::mutex mutex_; // guards compiled_
   std::map<std::pair<std::string, std::string>, Compiled, std::less<>> compiled_;
 };

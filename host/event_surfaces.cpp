@@ -6,6 +6,7 @@
 #include "host_api.h"
 #include "log.h"
 #include "nats/nats_transport.h"
+#include "runtime/metrics_surfaces.h"
 #include "wire/session_key.h"
 #include "workers.h"
 #include <algorithm>
@@ -97,6 +98,7 @@ OnEventReport EventSurfaces::reporter() const {
       return context_.host.log.info(
           "consumer group started",
           {{"plugin", context_.config.name}, {"group", report.name}, {"consumer", report.detail}});
+    count_listener_error(context_.metrics.errors(), report);
     for (std::uint64_t i = 0; i < report.times; ++i)
       context_.report({kind_of(report.kind), report.name, report.detail});
   };
