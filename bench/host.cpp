@@ -5,6 +5,7 @@
 // connection, as a hundred services would be. The floor of a plugin's memory and start is a bare connection with a JWT
 // of the same shape and one subscription; that of a request to one of many plugins is the same request with one.
 #include "host_site.h"
+#include "host_streams.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -73,7 +74,7 @@ void measure_flatness(HostSite &one, HostSite &ten, HostSite &many) {
   }
 }
 
-void run_bench() {
+void measure_plugins() {
   std::vector<double> ready, connected, memory, bare_memory;
   HostSite one(1);
   const auto one_kb = static_cast<double>(one.rss_kb());
@@ -95,11 +96,34 @@ void run_bench() {
   measure_flatness(one, ten, many);
 }
 
+void measure_streams() {
+  const int events = std::getenv("TRELLIS_TEST_LONG") ? 20'000 : 4'000;
+  StreamSite site;
+  std::vector<double> ours, floor;
+  site.events_per_second(events / 10);
+  for (int run = 0; run < kRuns; ++run) {
+    ours.push_back(site.events_per_second(events));
+    floor.push_back(site.raw_events_per_second(events));
+  }
+  print("events published by a plugin, 256 in flight", "events/s", ours, floor, "raw JetStream publishes");
+
+  constexpr int kSubscribers = 1000;
+  site.subscribe(kSubscribers);
+  ours.clear();
+  floor.clear();
+  for (int run = 0; run < kRuns; ++run) {
+    ours.push_back(site.deliveries_per_second(events / 200));
+    floor.push_back(site.raw_deliveries_per_second(events / 200));
+  }
+  print("feed to 1000 subscribers", "frames/s", ours, floor, "raw publishes to as many inboxes");
+}
+
 } // namespace
 
 int main() {
   try {
-    run_bench();
+    measure_plugins();
+    measure_streams();
     return 0;
   } catch (const std::exception &problem) {
     std::fprintf(stderr, "bench host: %s\n", problem.what());

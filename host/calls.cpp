@@ -100,8 +100,8 @@ struct Calls::State {
 
   // Answers. Without the lock.
   void report(CallEvent::Kind kind, const Call &call, std::string detail, std::string request_id = {}) const;
-  void send(const Call &call, const RpcReply &reply) const;
-  void answer(const Call &call, const RpcReply &reply);
+  Sent send(const Call &call, const RpcReply &reply) const;
+  Sent answer(const Call &call, const RpcReply &reply);
   void refuse(const Call &call, bool because_stopping);
   void give_back(trellis_call handle);
   CallPtr take_for_answer(trellis_call handle);
@@ -140,21 +140,26 @@ void Calls::State::report(CallEvent::Kind kind, const Call &call, std::string de
   on_event({kind, call.route->method.name, std::move(detail), std::move(request_id), call.trace_id});
 }
 
-void Calls::State::send(const Call &call, const RpcReply &reply) const {
+Sent Calls::State::send(const Call &call, const RpcReply &reply) const {
   auto *const metrics = call.route->metrics.get();
   if (metrics) metrics->count(reply, Clock::now() - (call.deadline - limits.deadline));
   const auto sent = send_reply(call.route->method, *call.message, reply, call.trace_id);
-  if (metrics && sent.replaced) metrics->count_unsent();
-  if (!sent) report(CallEvent::Kind::send_failed, call, "the reply could not be sent");
+  if (sent == Sent::whole) return sent;
+  if (metrics) metrics->count_unsent();
+  report(CallEvent::Kind::send_failed, call,
+         "a reply of " + std::to_string(reply.payload.size()) + " bytes; the caller got " +
+             (sent == Sent::as_error ? "an error instead" : "nothing"));
+  return sent;
 }
 
 // The call counts as unanswered until its reply is on its way: who waits for idleness closes the connection next.
-void Calls::State::answer(const Call &call, const RpcReply &reply) {
-  send(call, reply);
+Sent Calls::State::answer(const Call &call, const RpcReply &reply) {
+  const auto sent = send(call, reply);
   const std::lock_guard lock(mutex);
   --counts.unanswered;
   ++counts.answered;
   progress.notify_all();
+  return sent;
 }
 
 void Calls::State::refuse(const Call &call, bool because_stopping) {
@@ -332,8 +337,8 @@ trellis_status Calls::complete(trellis_call handle, std::string_view output) {
   const auto call = state_->take_for_answer(handle);
   if (!call) return TRELLIS_E_GONE;
   const auto reply = success_reply(call->route->method, output, call->trace_id);
-  state_->answer(*call, reply);
-  if (!reply.is_error) return TRELLIS_OK;
+  const auto sent = state_->answer(*call, reply);
+  if (!reply.is_error) return sent == Sent::as_error ? TRELLIS_E_TOO_LARGE : TRELLIS_OK;
   state_->report(CallEvent::Kind::bad_output, *call, "the output breaks the contract: " + reply.payload,
                  call->admitted.request_id);
   return TRELLIS_E_INVALID;

@@ -1,9 +1,8 @@
 #include "events_api.h"
 
 #include "abi_values.h"
-#include "event_publishing.h"
 #include "host_api.h"
-#include "runtime/metrics_surfaces.h"
+#include "runtime/event_publishing.h"
 #include <functional>
 #include <utility>
 
@@ -59,7 +58,7 @@ trellis_status publish_now(EventPublishing &events, const PreparedEvent &event, 
                            trellis_sink published, trellis_error_sink error) {
   const auto result = publish_event_and_wait(events.transport(), event, timeout_of(timeout_ms));
   if (!result) {
-    count_publisher_error(events.errors(), event.event, result.error(), "publish");
+    events.count_unpublished(event.event, result.error());
     return refused(result.error(), error);
   }
   write(published, result->to_json());
@@ -98,14 +97,13 @@ trellis_status publish_async(void *self, const trellis_event *event, trellis_pub
   if (!done) return TRELLIS_E_INVALID;
   const auto ready = prepare_of(HostApi::events_of(self), event);
   if (!ready) return refused(ready.error(), error);
-  publish_event(
-      HostApi::events_of(self)->transport(), *ready, timeout_of(event->timeout_ms),
-      [done, context, name = ready->event, &errors = HostApi::events_of(self)->errors()](const PublishResult &result) {
-        if (result) return done(context, TRELLIS_OK, nullptr);
-        count_publisher_error(errors, name, result.error(), "publish");
-        const auto out = error_of(result.error().envelope);
-        done(context, status_of(result.error().cause), &out);
-      });
+  publish_event(HostApi::events_of(self)->transport(), *ready, timeout_of(event->timeout_ms),
+                [done, context, name = ready->event, events = HostApi::events_of(self)](const PublishResult &result) {
+                  if (result) return done(context, TRELLIS_OK, nullptr);
+                  events->count_unpublished(name, result.error());
+                  const auto out = error_of(result.error().envelope);
+                  done(context, status_of(result.error().cause), &out);
+                });
   return TRELLIS_OK;
 }
 

@@ -112,11 +112,11 @@ void FeedSurfaces::run_cancel(FeedStreams::Handle handle) {
 
 void FeedSurfaces::report(FeedStreams::Problem problem, const FeedStreams::Feed &feed,
                           const std::string &detail) const {
-  using Problem = FeedStreams::Problem;
-  const auto kind = problem == Problem::overloaded  ? CallEvent::Kind::overloaded
-                    : problem == Problem::too_many  ? CallEvent::Kind::too_many_streams
-                    : problem == Problem::bad_event ? CallEvent::Kind::bad_output
-                                                    : CallEvent::Kind::bad_error;
+  using Kind = FeedStreams::Problem;
+  const auto kind = problem == Kind::overloaded  ? CallEvent::Kind::overloaded
+                    : problem == Kind::too_many  ? CallEvent::Kind::too_many_streams
+                    : problem == Kind::bad_event ? CallEvent::Kind::bad_output
+                                                 : CallEvent::Kind::bad_error;
   context_.report({kind, feed.method.name, detail});
 }
 

@@ -1,7 +1,6 @@
 #include "generation.h"
 
 #include "contracts/json_write.h"
-#include "event_publishing.h"
 #include "event_surfaces.h"
 #include "feed_surfaces.h"
 #include "health_surfaces.h"
@@ -249,8 +248,8 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
       *transport, key, [this] { return host.policy.now(); },
       [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
-  publishing =
-      std::make_unique<EventPublishing>(artifact->manifests(), host.contracts, *transport, gauges.metrics().errors());
+  publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport,
+                                                 &gauges.metrics().errors());
   api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
@@ -472,6 +471,7 @@ void Generation::sample_metrics() {
 }
 
 void Generation::rotate() {
+  if (auto *listeners = state_->events.load()) listeners->contracts_changed();
   if (state_->own_transport) state_->own_transport->rotate();
   for (const auto &surface : state_->surfaces)
     surface->rotate();

@@ -15,13 +15,13 @@
 namespace trellis {
 class PluginMetrics;
 class FeedStreams;
+class EventPublishing;
 class RpcClient;
 class Transport;
 } // namespace trellis
 
 namespace trellis::host {
 
-class EventPublishing;
 class PrivilegedConnections;
 
 class HostApi {

@@ -184,7 +184,7 @@ TEST_CASE("everything else keeps what it holds") {
   keeps<Unclear>("Unclear", R"({"a":"x","c":[]})");
   keeps<Numbers>("Numbers", "[1,2.5,1e300]");
   keeps<Labels>("Labels", R"({"":"","a\u0000":"\ud83d\ude00\udc00"})");
-  keeps<Event>("EVENT", "null");
+  keeps<acme::everything::Event>("EVENT", "null");
   keeps<Joined>("Joined", R"({"header":{"id":"1"},"device":"d","count":1})");
   keeps<Settings>("Settings", R"({"theme":null})");
   keeps<Settings>("Settings", R"({"theme":"dark"})");

@@ -1,6 +1,8 @@
 #include "isolation/child_process.h"
 
 #include "isolation/crash_area.h"
+#include "isolation/sandbox.h"
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -98,6 +100,11 @@ Result<ChildProcess> spawn_child(const std::string &plugin, int artifact) {
   std::vector<std::string> texts;
   for (const char *key : kEnvironment)
     if (const char *value = std::getenv(key)) texts.push_back(std::string(key) + "=" + value);
+  if (kSanitized) {
+    const auto options = std::ranges::find_if(texts, [](auto &text) { return text.starts_with("ASAN_OPTIONS="); });
+    if (options == texts.end()) texts.emplace_back("ASAN_OPTIONS=detect_leaks=0");
+    else *options += ":detect_leaks=0";
+  }
   std::vector<char *> environment;
   for (auto &text : texts)
     environment.push_back(text.data());

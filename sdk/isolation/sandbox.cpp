@@ -13,19 +13,6 @@
 namespace trellis::isolation {
 namespace {
 
-// What a sanitizer needs of address space makes a limit of memory meaningless.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
-
 tl::unexpected<Error> failure(const char *what) {
   return trellis::fail("sandbox", what, std::strerror(errno));
 }

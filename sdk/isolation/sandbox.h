@@ -29,6 +29,20 @@ struct SandboxPlan {
 // the kernel has can't be applied. The result: what this kernel doesn't have, for people.
 Result<std::vector<std::string>> enter_sandbox(const SandboxPlan &plan);
 
+// Whether this program was built with a sanitizer that needs more address space than a limit would leave, and that
+// looks for leaks at the end with a process of its own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // 0: this kernel has no Landlock.
 int landlock_version();
 

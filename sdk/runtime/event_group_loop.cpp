@@ -118,6 +118,10 @@ Result<MessagePtr> EventGroup::State::ask(const std::string &subject) {
 
 EventGroup::State::Next EventGroup::State::consume() {
   for (;;) {
+    {
+      const std::lock_guard lock(mutex);
+      if (ending()) return Next::end;
+    }
     if (const auto sent = pull(); !sent) {
       say(EventReport::Kind::restarting, config.group, sent.error().text());
       return Next::restart;

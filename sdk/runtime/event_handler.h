@@ -29,7 +29,8 @@ using PostEventTask = std::function<bool(const EventTask &)>;
 // What happened, for the log and the metrics; the receiver is called from any thread and must not block.
 struct EventReport {
   enum class Kind {
-    listening,      // a group has found its consumer
+    listening,      // a group has found its consumer; a live listener its contract, later than others
+    not_started,    // a group, or a live listener: the detail says what is missing
     restarting,     // a group lost it, and tries again
     undecodable,    // no JSON, or breaks the schema: skipped (live), terminated (durable)
     handler_failed, // live: the event is lost; durable: it comes again

@@ -189,13 +189,12 @@ RpcReply runtime_error_reply(const RpcMethod &method, std::string_view code, std
   return envelope_reply(transport_error_envelope(code, message, hint_of(code), context), trace_id, cause_of(code));
 }
 
-SentReply send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply,
-                     std::string_view trace_id) {
-  if (message.reply().empty()) return {}; // the sender wants none
+Sent send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id) {
+  if (message.reply().empty()) return Sent::whole; // the sender wants none
   const auto sent = respond(message, reply);
-  if (sent) return {};
+  if (sent) return Sent::whole;
   const auto instead = send_failed_reply(method, message, reply.payload.size(), sent.error(), trace_id);
-  return {respond(message, instead).has_value(), true};
+  return respond(message, instead) ? Sent::as_error : Sent::nothing;
 }
 
 } // namespace trellis

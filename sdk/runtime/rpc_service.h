@@ -100,13 +100,9 @@ inline constexpr char kSendFailedCode[] = "trellis.rpc.response_send_failed"; //
 RpcReply runtime_error_reply(const RpcMethod &method, std::string_view code, std::string_view message,
                              std::string_view trace_id);
 
-// Step 11, through Message::respond. A reply that can't be sent becomes the small error of 06 §4.7 (`replaced`); false
-// when nothing could be sent at all. A message without reply subject wants nothing, which is true.
-struct SentReply {
-  bool sent = true;
-  bool replaced = false;
-  explicit operator bool() const { return sent; }
-};
-SentReply send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id);
+// Step 11, through Message::respond. A reply that can't be sent becomes the small error of 06 §4.7. A message without
+// reply subject wants nothing, which is whole.
+enum class Sent { whole, as_error, nothing };
+Sent send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id);
 
 } // namespace trellis

@@ -3,8 +3,12 @@
 // sees.
 #include "contracts/json.h"
 #include "live_host.h"
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <cstdlib>
+#include <future>
+#include <random>
 #include <rapidjson/document.h>
 #include <sstream>
 
@@ -97,6 +101,45 @@ TEST_CASE("an error struct of any size is read as far as its size says") {
     CHECK((text.find("sized words") != std::string::npos) == sized.has_message);
     CHECK((text.find(R"("known":true)") != std::string::npos) == sized.has_context);
   }
+}
+
+TEST_CASE("arguments that make no sense, from many threads, harm nobody") {
+  LiveHost host;
+  host.set_plugin("fuzz", {.file = built("fuzz.so"), .lines = "deadline_ms = 120000\nmax_concurrency = 16\n"});
+  host.set_plugin("echo", {built("echo-c.so")}); // what it calls, and may flood
+  host.set_plugin("odd", {built("odd.so")});     // its neighbour
+  for (const auto *file : {"fuzz.so", "echo-c.so", "odd.so"})
+    host.accept(built(file));
+  host.set_caller("clerk", {{}, {{"test.fuzz@v1", {"*"}}, {"test.odd@v1", {"*"}}}});
+  host.start();
+  const auto clerk = host.connect("clerk");
+  // Requests for it to answer, badly, often, and late.
+  const auto held = clerk->method("test.fuzz@v1", "Fuzz.Hold");
+  std::atomic<int> answers = 0;
+  for (int i = 0; i < 60; ++i)
+    clerk->client().call(held, "{}", {.timeout = 120s}, [&](const CallResult &) { ++answers; });
+  const bool is_long = std::getenv("TRELLIS_TEST_LONG") != nullptr;
+  const auto seed = is_long ? std::random_device{}() % 1000000 : 20260101;
+  const std::string input =
+      R"({"seed":)" + std::to_string(seed) + R"(,"ms":)" + (is_long ? "60000" : "4000") + R"(,"threads":4})";
+  INFO(input);
+  const auto run = clerk->method("test.fuzz@v1", "Fuzz.Run");
+  std::promise<CallResult> done;
+  clerk->client().call(run, input, {.timeout = 110s}, [&](const CallResult &result) { done.set_value(result); });
+  auto ended = done.get_future();
+  std::size_t meanwhile = 0;
+  do {
+    CHECK(clerk->call("test.odd@v1", "Odd.Do", R"({"mode":"plain"})", {.timeout = 10s}));
+    ++meanwhile;
+  } while (ended.wait_for(100ms) != std::future_status::ready);
+  const auto result = ended.get();
+  INFO((result ? *result : error_text(result)));
+  REQUIRE(result);
+  const auto calls = parse_json(*result);
+  CHECK(find_member(*calls, "calls")->GetInt64() > 500);
+  CHECK(meanwhile > 5);
+  CHECK(answers > 0);
+  CHECK(host.stop() == 0);
 }
 
 TEST_CASE("a reply that is still awaited when its plugin ends runs before the plugin is gone") {

@@ -95,7 +95,7 @@ bool contains(const std::string &text, const std::string &part) {
 TEST_CASE("an rpc's event reaches live listeners and the durable group, which retries after its backoff") {
   Site site;
   auto &journal = site.journal;
-  CHECK(site.live.logged({"consumer group not started", "\"idle\"", "Test.Ignored"}));
+  CHECK(site.live.logged({"event listener not started", "\"idle\"", "Test.Ignored"}));
 
   const auto first = site.call("Events.Publish", said("a"));
   INFO(cause_of(first));

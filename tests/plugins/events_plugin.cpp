@@ -99,12 +99,14 @@ void note(const std::string &journal, const std::string &line) {
   ::close(file);
 }
 
+#ifndef LIVE_ONLY
 // "fail…" fails always, "once…" the first time, "slow…" takes a second and a half.
 void behave(const std::string &message, std::uint32_t delivery) {
   if (message.starts_with("fail") || (message.starts_with("once") && delivery == 1))
     throw std::runtime_error("told to fail by " + message);
   if (message.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
 }
+#endif
 
 trellis::RawJson published(const std::string &text) {
   return {text};

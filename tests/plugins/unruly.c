@@ -165,10 +165,10 @@ static void do_it(void *self, const trellis_request *request) {
   if (MODE("loop"))
     for (volatile unsigned long i = 0;; ++i) {
     }
-  if (MODE("hang"))
+  if (MODE("freeze")) kill(getpid(), SIGSTOP);
+  if (MODE("hang") || MODE("freeze"))
     for (;;)
       pause();
-  if (MODE("freeze")) kill(getpid(), SIGSTOP);
   if (MODE("wait")) {
     struct timespec time = {5, 0};
     nanosleep(&time, NULL);

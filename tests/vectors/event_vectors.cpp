@@ -57,6 +57,13 @@ PreparedEvent prepared_event(const EventType &type, std::string_view data, const
   return std::move(*event);
 }
 
+// The contract's first event with a subject of its own.
+std::shared_ptr<const EventType> plain_event(const CaseContext &context) {
+  for (const auto &[name, event] : *fixture_contract(context).model().events)
+    if (event.subject.find('{') == std::string::npos) return fixture_event(context, name);
+  throw std::runtime_error("the contract has no event without parameters");
+}
+
 // Anyone is the user who may publish everything but the events.
 constexpr char kNoEvents[] = "accounts { APP { jetstream: enabled, users: [ { user: anyone, password: anyone, "
                              "permissions: { publish: { deny: [\"events.>\"] } } } ] } }\nno_auth_user: anyone\n";
@@ -107,7 +114,7 @@ JsonDocument publish(const Input &input, const CaseContext &context) {
   JetStream jetstream(*transport);
   if (config) value_of(jetstream.create_stream(string_member(*config, "name"), to_json(*config)));
 
-  const auto type = fixture_event(context, "Billing.Simple");
+  const auto type = plain_event(context);
   const auto make = [&] { return prepared_event(*type, R"({"message":"x"})", new_event_header()); };
   auto event = make();
   bool all = true;
