@@ -6,6 +6,7 @@
 #include "host_api.h"
 #include "log/log.h"
 #include "nats/nats_transport.h"
+#include "runtime/metrics_surfaces.h"
 #include "wire/session_key.h"
 #include "workers.h"
 
@@ -65,6 +66,7 @@ void report(const SurfaceContext &context, const EventReport &report) {
   if (report.kind == EventReport::Kind::not_started)
     return log.warn("event listener not started",
                     {{"plugin", context.config.name}, {"surface", report.name}, {"detail", report.detail}});
+  count_listener_error(context.metrics.errors(), report);
   for (std::uint64_t i = 0; i < report.times; ++i)
     context.report({kind_of(report.kind), report.name, report.detail});
 }

@@ -57,7 +57,10 @@ Prepared prepare_of(EventPublishing *events, const trellis_event *event) {
 trellis_status publish_now(EventPublishing &events, const PreparedEvent &event, std::uint32_t timeout_ms,
                            trellis_sink published, trellis_error_sink error) {
   const auto result = publish_event_and_wait(events.transport(), event, timeout_of(timeout_ms));
-  if (!result) return refused(result.error(), error);
+  if (!result) {
+    events.count_unpublished(event.event, result.error());
+    return refused(result.error(), error);
+  }
   write(published, result->to_json());
   return TRELLIS_OK;
 }
@@ -95,8 +98,9 @@ trellis_status publish_async(void *self, const trellis_event *event, trellis_pub
   const auto ready = prepare_of(HostApi::events_of(self), event);
   if (!ready) return refused(ready.error(), error);
   publish_event(HostApi::events_of(self)->transport(), *ready, timeout_of(event->timeout_ms),
-                [done, context](const PublishResult &result) {
+                [done, context, name = ready->event, events = HostApi::events_of(self)](const PublishResult &result) {
                   if (result) return done(context, TRELLIS_OK, nullptr);
+                  events->count_unpublished(name, result.error());
                   const auto out = error_of(result.error().envelope);
                   done(context, status_of(result.error().cause), &out);
                 });

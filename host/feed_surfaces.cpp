@@ -3,6 +3,7 @@
 #include "abi/abi_values.h"
 #include "generation.h"
 #include "plugin_connection.h"
+#include "runtime/metrics_surfaces.h"
 #include "workers.h"
 #include <algorithm>
 #include <utility>
@@ -55,6 +56,9 @@ FeedStreams::Hooks FeedSurfaces::hooks() {
           },
           [this](FeedStreams::Problem problem, const FeedStreams::Feed &feed, const std::string &detail) {
             report(problem, feed, detail);
+          },
+          [this](const FeedStreams::Feed &feed, const RpcReply &error) {
+            count_feed_error(context_.metrics.errors(), feed.method.name, error);
           }};
 }
 

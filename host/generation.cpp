@@ -248,7 +248,8 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
       *transport, key, [this] { return host.policy.now(); },
       [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
-  publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport);
+  publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport,
+                                                 &gauges.metrics().errors());
   api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
@@ -445,6 +446,7 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.plugin) state.run_stop(deadline);
   state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
+  if (state.feeds) state.gauges.sample(state.feeds->counts());
   state.gauges.clear(state.transport);
   if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();
@@ -463,6 +465,7 @@ void Generation::sample_metrics() {
   auto &state = *state_;
   if (!state.calls) return;
   state.gauges.sample(state.calls->counts(), *state.transport);
+  if (state.feeds) state.gauges.sample(state.feeds->counts());
   // Not told by its changes: those of a predecessor that closes come after the successor's.
   if (state.own_transport) state.gauges.connection("own", state.own_transport->state() == ConnectionState::connected);
 }

@@ -203,15 +203,14 @@ void HealthSurfaces::count(const std::vector<HealthCheck> &checks) const {
 void HealthSurfaces::published(const Result<void> &done) {
   const std::array<MetricAttribute, 1> attributes = {{{"trellis.outcome", done ? "ok" : "failed"}}};
   if (const auto counter = context_.metrics.runtime().counter(kHeartbeats, attributes)) (*counter)->count();
-  const auto problem = done ? std::string() : done.error().code;
+  const auto problem = done ? std::string() : done.error().message;
   if (std::exchange(last_problem_, problem) == problem) return;
   if (done)
     context_.host.log.info("heartbeats go out again", {{"plugin", context_.config.name}});
   else
-    context_.host.log.warn("heartbeat not published", {{"plugin", context_.config.name},
-                                                       {"code", done.error().code},
-                                                       {"subject", kHeartbeatSubject},
-                                                       {"detail", done.error().message}});
+    context_.host.log.warn(
+        "heartbeat not published",
+        {{"plugin", context_.config.name}, {"subject", kHeartbeatSubject}, {"detail", done.error().message}});
 }
 
 void HealthSurfaces::drain(std::function<void()> done) {

@@ -43,7 +43,7 @@ private:
   bool has_info_ = false;
   std::mutex mutex_; // guards info_
   std::optional<std::string> info_;
-  std::string last_problem_; // of the reporter's thread: code of the last failed heartbeat, "" when it went out
+  std::string last_problem_; // of the reporter's thread: of the last heartbeat, "" when it went out
   std::unique_ptr<HealthReporter> reporter_;
 };
 

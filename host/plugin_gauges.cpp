@@ -21,6 +21,11 @@ constexpr MetricInfo kRotations{MetricKind::counter, "trellis.nats.rotations", "
                                 "Changes to a connection with new credentials."};
 constexpr MetricInfo kRefusals{MetricKind::counter, "trellis.nats.permission_errors", "{error}",
                                "Subjects that the NATS server refused to the plugin."};
+constexpr MetricInfo kStreams{MetricKind::gauge, "trellis.feed.streams", "{stream}",
+                              "Streams of feeds that somebody receives."};
+constexpr MetricInfo kEmitted{MetricKind::counter, "trellis.feed.events", "{event}", "Events that feeds have sent."};
+constexpr MetricInfo kLost{MetricKind::counter, "trellis.feed.streams.lost", "{stream}",
+                           "Streams whose subscriber or connection went away."};
 constexpr MetricInfo kUp{MetricKind::gauge, "trellis.plugin.up", "", "1 while the plugin runs, else 0."};
 constexpr MetricInfo kGenerations{MetricKind::gauge, "trellis.plugin.generations", "{generation}",
                                   "Copies of the plugin's code in this process."};
@@ -43,6 +48,15 @@ void PluginGauges::connection(std::string_view name, bool connected) {
 void PluginGauges::sample(const Calls::Counts &calls, const NatsTransport &transport) {
   set(calls);
   sample(transport);
+}
+
+void PluginGauges::sample(const FeedStreams::Counts &now) {
+  const std::lock_guard lock(mutex_);
+  auto &set = metrics_->runtime();
+  set_gauge(set, kStreams, now.open);
+  count(set, kEmitted, now.emitted - last_feeds_.emitted);
+  count(set, kLost, now.lost - last_feeds_.lost);
+  last_feeds_ = now;
 }
 
 void PluginGauges::clear(const NatsTransport *transport) {

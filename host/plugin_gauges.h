@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "nats/nats_transport.h"
+#include "runtime/feed_streams.h"
 #include "runtime/metrics_directory.h"
 #include <mutex>
 
@@ -18,6 +19,7 @@ public:
   // `name`: "own", or that of a privileged one.
   void connection(std::string_view name, bool connected);
   void sample(const Calls::Counts &calls, const NatsTransport &transport);
+  void sample(const FeedStreams::Counts &feeds);
   // The generation has ended.
   void clear(const NatsTransport *transport);
 
@@ -26,8 +28,9 @@ private:
   void set(const Calls::Counts &calls);
 
   const std::shared_ptr<PluginMetrics> metrics_;
-  std::mutex mutex_; // guards last_
+  std::mutex mutex_; // guards what follows
   NatsTransport::Counts last_;
+  FeedStreams::Counts last_feeds_;
 };
 
 // What holds for a plugin whether it runs or not.

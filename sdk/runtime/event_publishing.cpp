@@ -1,6 +1,7 @@
 #include "runtime/event_publishing.h"
 
 #include "runtime/event_consumers.h"
+#include "runtime/metrics_surfaces.h"
 #include <algorithm>
 
 namespace trellis {
@@ -36,8 +37,13 @@ tl::expected<std::shared_ptr<const EventType>, EventFailure> EventPublishing::ty
 tl::expected<PreparedEvent, EventFailure> EventPublishing::prepare(std::string_view contract_id, std::string_view name,
                                                                    std::string_view payload, const EventTrace &trace) {
   const auto type = type_of(contract_id, name);
-  if (!type) return tl::make_unexpected(type.error());
-  return prepare_event(**type, payload, new_event_header(), trace);
+  auto prepared = type ? prepare_event(**type, payload, new_event_header(), trace) : tl::make_unexpected(type.error());
+  if (!prepared && errors_) count_publisher_error(*errors_, name, prepared.error(), "prepare");
+  return prepared;
+}
+
+void EventPublishing::count_unpublished(std::string_view name, const EventFailure &failure) const {
+  if (errors_) count_publisher_error(*errors_, name, failure, "publish");
 }
 
 } // namespace trellis

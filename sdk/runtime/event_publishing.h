@@ -6,6 +6,7 @@
 
 #include "contracts/manifest.h"
 #include "runtime/event_publisher.h"
+#include "runtime/metrics_errors.h"
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,14 +27,17 @@ std::optional<Manifest> contract_called(const std::vector<Manifest> &own, const 
 
 class EventPublishing {
 public:
-  // References outlive this object.
-  EventPublishing(const std::vector<Manifest> &own, FindContract find, Transport &transport)
-      : own_(own), find_(std::move(find)), transport_(transport) {}
+  // References outlive this object. `errors` counts what isn't prepared, if given.
+  EventPublishing(const std::vector<Manifest> &own, FindContract find, Transport &transport,
+                  ErrorCounter *errors = nullptr)
+      : own_(own), find_(std::move(find)), transport_(transport), errors_(errors) {}
 
   // [thread-safe] Failures: denied (the contract doesn't list it), unavailable (no such contract or event here now),
   // and those of prepare_event.
   tl::expected<PreparedEvent, EventFailure> prepare(std::string_view contract_id, std::string_view name,
                                                     std::string_view payload, const EventTrace &trace);
+  // [thread-safe] Publishing failed, for the count.
+  void count_unpublished(std::string_view name, const EventFailure &failure) const;
   Transport &transport() { return transport_; }
 
 private:
@@ -47,6 +51,7 @@ private:
   const std::vector<Manifest> &own_;
   const FindContract find_;
   Transport &transport_;
+  ErrorCounter *const errors_;
   std::mutex mutex_; // guards compiled_
   std::map<std::pair<std::string, std::string>, Compiled, std::less<>> compiled_;
 };

@@ -37,7 +37,8 @@ RpcReply feed_runtime_error(const FeedMethod &feed, std::string_view code, std::
   for (const auto &known : kRuntimeErrors)
     if (known.code == code) error = known;
   const auto context = JsonObjectText().text("feed", feed.name).text("subject", feed.subject).str();
-  return envelope_reply(transport_error_envelope(code, error.message, error.hint, context), trace_id);
+  const auto cause = asks_to_subscribe_again(code) ? ReplyCause::stopping : ReplyCause::overloaded;
+  return envelope_reply(transport_error_envelope(code, error.message, error.hint, context), trace_id, cause);
 }
 
 bool asks_to_subscribe_again(std::string_view code) {

@@ -184,6 +184,7 @@ bool FeedStreams::State::end_frames(Stream &stream, const RpcReply *error) {
   stream.ended = true;
   // A frame that can't be sent is lost with the connection, or with its size: there is nothing smaller to say.
   if (error) static_cast<void>(send_error_frame(*stream.message, *error));
+  if (error && hooks.failed) hooks.failed(stream.feed, *error);
   return true;
 }
 

@@ -1,10 +1,12 @@
 #include "runtime/health_reporter.h"
 
-#include "transport/jetstream.h"
+#include "contracts/json.h"
+#include "runtime/event_publisher.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <rapidjson/document.h>
 #include <thread>
 #include <utility>
 
@@ -27,14 +29,14 @@ HealthCheck check_nats(Transport &transport, std::chrono::milliseconds limit) {
 
 void publish_heartbeat(Transport &transport, const HealthHeartbeat &heartbeat, std::chrono::milliseconds limit,
                        std::function<void(Result<void>)> done) {
-  const auto payload = to_json(heartbeat);
-  const Headers headers = {{"Nats-Msg-Id", heartbeat.event_id}};
-  transport.request({.subject = kHeartbeatSubject, .payload = payload, .headers = &headers}, limit,
-                    [done = std::move(done)](const Result<MessagePtr> &answer) {
-                      if (!answer) return done(tl::make_unexpected(answer.error()));
-                      const auto ack = read_publish_answer((*answer)->payload(), kHeartbeatSubject);
-                      done(ack ? Result<void>() : tl::make_unexpected(ack.error()));
-                    });
+  const PreparedEvent event{
+      "Health.Heartbeat", kHeartbeatSubject, to_json(heartbeat), {{kMessageIdHeader, heartbeat.event_id}}};
+  publish_event(transport, event, limit, [done = std::move(done)](const PublishResult &published) {
+    if (published) return done({});
+    const auto context = parse_json(published.error().envelope.context);
+    const auto why = context ? string_member(*context, "causeMessage") : std::string_view{};
+    done(fail("not_published", kHeartbeatSubject, std::string(why)));
+  });
 }
 
 struct HealthReporter::State : std::enable_shared_from_this<State> {
