@@ -169,15 +169,15 @@ Result<void> Generation::State::create() {
 
 // The same struct, whose functions reach a process of its own.
 Result<void> Generation::State::create_isolated() {
-  isolation::IsolatedPlugin::Options options{config.name,
-                                             artifact,
-                                             config.isolation_settings,
-                                             config.limits.max_concurrency,
-                                             config.limits.deadline,
-                                             host.config.state_dir,
-                                             host.config.isolation_uid_base,
-                                             [notify = host.on_quarantined, name = config.name](
-                                                 const std::string &why) { notify(name, why); }};
+  isolation::IsolatedPlugin::Options options{
+      config.name,
+      artifact,
+      config.isolation_settings,
+      config.limits.max_concurrency,
+      config.limits.deadline,
+      host.config.state_dir,
+      host.config.isolation_uid_base,
+      [notify = host.on_quarantined, name = config.name](const std::string &why) { notify(name, why); }};
   auto made = isolation::IsolatedPlugin::create(std::move(options), api.table());
   if (!made) return tl::make_unexpected(made.error());
   isolated = std::move(*made);

@@ -30,8 +30,8 @@ enum class Phase {
   starting,   // load, create, connect, start
   running,
   stopping,
-  failed,   // load, create or start failed
-  disabled, // enabled = false
+  failed,      // load, create or start failed
+  disabled,    // enabled = false
   quarantined, // isolated, and crashed too often; until the next reload
 };
 std::string_view phase_name(Phase phase);
