@@ -118,8 +118,9 @@ int main() {
       return median(values);
     };
     const auto ours = of(apart), floor = of(here);
-    std::printf(R"({"bench":"isolation","case":"%s","unit":"%s","ours":%.1f,"floor":%.1f,"ratio":%.3f})" "\n", name, unit,
-                ours, floor, ours / floor);
+    std::printf(R"({"bench":"isolation","case":"%s","unit":"%s","ours":%.1f,"floor":%.1f,"ratio":%.3f})"
+                "\n",
+                name, unit, ours, floor, ours / floor);
   };
   print("latency alone", "us", &Measured::alone_us);
   print("throughput, window 64", "calls/s", &Measured::per_second);

@@ -254,6 +254,7 @@ HostStatus Host::status() const {
       plugin.process = slot->running->isolation();
     }
     if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
+    if (plugin.detail.empty() && !plugin.last_crash.empty()) plugin.detail = "last crash: " + plugin.last_crash;
     out.plugins.push_back(std::move(plugin));
   }
   return out;

@@ -23,7 +23,7 @@ std::string KeptError::text(std::string_view otherwise) const {
 }
 
 trellis_error error_at(const Frame &frame, std::size_t first) {
-  return {sizeof(trellis_error),      0, str(frame.text(first)), str(frame.text(first + 1)), str(frame.text(first + 2)),
+  return {sizeof(trellis_error),     0, str(frame.text(first)), str(frame.text(first + 1)), str(frame.text(first + 2)),
           str(frame.text(first + 3))};
 }
 

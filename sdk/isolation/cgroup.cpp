@@ -51,8 +51,7 @@ std::string own_path(std::string_view own) {
 
 // What can be said without changing anything.
 Result<fs::path> find_group(const fs::path &root, std::string_view own) {
-  if (!fs::exists(root / "cgroup.controllers"))
-    return failure(root, "control groups of version 2 aren't mounted here");
+  if (!fs::exists(root / "cgroup.controllers")) return failure(root, "control groups of version 2 aren't mounted here");
   auto path = own_path(own);
   if (path.empty()) return failure(root, "this process is in no control group");
   auto group = root / fs::path(path).relative_path();
@@ -89,7 +88,8 @@ std::string why_not_divisible() {
   return group ? std::string() : group.error().text();
 }
 
-Result<fs::path> enter_group(const fs::path &parent, const std::string &name, pid_t process, const GroupLimits &limits) {
+Result<fs::path> enter_group(const fs::path &parent, const std::string &name, pid_t process,
+                             const GroupLimits &limits) {
   const auto group = parent / ("plugin-" + name);
   std::error_code problem;
   fs::create_directory(group, problem);
@@ -97,10 +97,9 @@ Result<fs::path> enter_group(const fs::path &parent, const std::string &name, pi
   const auto set = [&](const char *file, bool wanted, const std::string &value) {
     return write_text(group / file, wanted ? value : "max");
   };
-  const bool limited =
-      set("memory.max", limits.memory_mb > 0, std::to_string(limits.memory_mb << 20)) &&
-      set("cpu.max", limits.cpu_percent > 0, std::to_string(limits.cpu_percent * 1000) + " 100000") &&
-      set("pids.max", limits.threads > 0, std::to_string(limits.threads));
+  const bool limited = set("memory.max", limits.memory_mb > 0, std::to_string(limits.memory_mb << 20)) &&
+                       set("cpu.max", limits.cpu_percent > 0, std::to_string(limits.cpu_percent * 1000) + " 100000") &&
+                       set("pids.max", limits.threads > 0, std::to_string(limits.threads));
   write_text(group / "memory.swap.max", limits.memory_mb > 0 ? "0" : "max"); // absent where there is no swap
   write_text(group / "memory.oom.group", "1");
   if (!limited || !write_text(group / "cgroup.procs", std::to_string(process))) {

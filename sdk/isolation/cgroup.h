@@ -1,8 +1,8 @@
 // Memory, processor and thread limits of one isolated plugin, where control groups (version 2) allow it.
 //
-// The host needs a group of its own that it may divide: systemd's `Delegate=yes`, or a container that grants it. A group
-// with processes in it can't hand controllers on, so the host moves itself into a child of it once, "host", and each
-// plugin gets a sibling. Where this isn't possible the reason is said, and memory falls back to RLIMIT_DATA.
+// The host needs a group of its own that it may divide: systemd's `Delegate=yes`, or a container that grants it. A
+// group with processes in it can't hand controllers on, so the host moves itself into a child of it once, "host", and
+// each plugin gets a sibling. Where this isn't possible the reason is said, and memory falls back to RLIMIT_DATA.
 #pragma once
 
 #include "contracts/result.h"

@@ -54,7 +54,8 @@ public:
     case FrameKind::ping: return pong(id);
     case FrameKind::start: return lifecycle_.post([this, id] { start(id); });
     case FrameKind::stop:
-      return lifecycle_.post([this, id, until = received.frame.number(0)] { stop(id, static_cast<std::int64_t>(until)); });
+      return lifecycle_.post(
+          [this, id, until = received.frame.number(0)] { stop(id, static_cast<std::int64_t>(until)); });
     case FrameKind::destroy: return lifecycle_.post([this, id] { destroy(id); });
     case FrameKind::rpc: return take_rpc(std::move(received));
     case FrameKind::feed: return take_feed(std::move(received));
@@ -114,8 +115,9 @@ private:
     KeptError words;
     const auto status = entry_->create(host_.table(), &plugin_, words.sink());
     if (status != TRELLIS_OK || !plugin_)
-      return refuse(id, {"create_failed", plugin_name_,
-                         words.text("create failed with status " + std::to_string(status)), {}, {}});
+      return refuse(
+          id,
+          {"create_failed", plugin_name_, words.text("create failed with status " + std::to_string(status)), {}, {}});
     if (!TRELLIS_HAS(trellis_plugin, plugin_, handlers))
       return refuse(id, {"create_failed", plugin_name_, "the plugin struct is smaller than its first version", {}, {}});
     find_health();
@@ -317,7 +319,7 @@ private:
 
 void run_child(std::string plugin, const EntryCheck &check_entry) {
   ::prctl(PR_SET_DUMPABLE, 0);
-  ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str()); // the kernel cuts it at 15 bytes
+  ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str());  // the kernel cuts it at 15 bytes
   std::ofstream("/proc/self/oom_score_adj") << 500; // when memory runs out, this goes before the host
   HostLink link(kChildSocket);
   auto first = link.receive();

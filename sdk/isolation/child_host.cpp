@@ -40,8 +40,7 @@ bool read_event(Frame &frame, const trellis_event *event) {
     return false;
   frame.numbers = {event->timeout_ms};
   frame.texts = {view(event->contract_id), view(event->name), view(event->payload)};
-  frame.texts.push_back(TRELLIS_HAS(trellis_event, event, traceparent) ? view(event->traceparent)
-                                                                       : std::string_view{});
+  frame.texts.push_back(TRELLIS_HAS(trellis_event, event, traceparent) ? view(event->traceparent) : std::string_view{});
   frame.texts.push_back(TRELLIS_HAS(trellis_event, event, tracestate) ? view(event->tracestate) : std::string_view{});
   return true;
 }
@@ -63,8 +62,8 @@ struct ChildHost::Functions {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &publish, &request};
     static constexpr trellis_events_v1 kEvents{
         sizeof(trellis_events_v1), 0, &event_prepare, &event_publish_prepared, &event_publish, &event_publish_async};
-    static constexpr trellis_feeds_v1 kFeeds{sizeof(trellis_feeds_v1), 0, &feed_emit, &feed_fail, &feed_close,
-                                             &feed_state};
+    static constexpr trellis_feeds_v1 kFeeds{
+        sizeof(trellis_feeds_v1), 0, &feed_emit, &feed_fail, &feed_close, &feed_state};
     static constexpr trellis_metrics_v1 kMetrics{sizeof(trellis_metrics_v1), 0, &metric};
     if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
     if (view(id) == TRELLIS_EXT_EVENTS) return &kEvents;

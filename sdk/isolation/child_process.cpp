@@ -22,8 +22,8 @@ namespace {
 constexpr int kAboveTheChilds = 16; // where the host's ends lie, so that giving the child its numbers overwrites none
 
 // What of the host's environment a plugin gets: nothing that may hold a secret.
-constexpr const char *kEnvironment[] = {"PATH",         "LANG",          "LC_ALL",       "TZ",
-                                        "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+constexpr const char *kEnvironment[] = {"PATH",         "LANG",          "LC_ALL",      "TZ", "LD_LIBRARY_PATH",
+                                        "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
 tl::unexpected<Error> failure(const char *what, int problem) {
   return trellis::fail("isolation_spawn", what, std::strerror(problem));
@@ -102,8 +102,10 @@ Result<ChildProcess> spawn_child(const std::string &plugin, int artifact) {
     if (const char *value = std::getenv(key)) texts.push_back(std::string(key) + "=" + value);
   if (kSanitized) {
     const auto options = std::ranges::find_if(texts, [](auto &text) { return text.starts_with("ASAN_OPTIONS="); });
-    if (options == texts.end()) texts.emplace_back("ASAN_OPTIONS=detect_leaks=0");
-    else *options += ":detect_leaks=0";
+    if (options == texts.end())
+      texts.emplace_back("ASAN_OPTIONS=detect_leaks=0");
+    else
+      *options += ":detect_leaks=0";
   }
   std::vector<char *> environment;
   for (auto &text : texts)

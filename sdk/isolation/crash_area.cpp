@@ -57,7 +57,8 @@ void write_crash(int signal, siginfo_t *info, void *context) {
 int make_crash_area() {
   const int fd = ::memfd_create("trellis-crash", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -1;
-  if (::ftruncate(fd, sizeof(CrashArea)) != 0 || ::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+  if (::ftruncate(fd, sizeof(CrashArea)) != 0 ||
+      ::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     ::close(fd);
     return -1;
   }
@@ -129,7 +130,8 @@ std::optional<CrashFacts> crash_facts(const CrashArea &area) {
       const auto &module = area.modules[i];
       if (at < module.begin || at >= module.end) continue;
       std::string name(module.name, ::strnlen(module.name, CrashArea::kName));
-      std::ranges::replace_if(name, [](char c) { return c < ' ' || c > '~'; }, '?');
+      std::ranges::replace_if(
+          name, [](char c) { return c < ' ' || c > '~'; }, '?');
       std::snprintf(text, sizeof text, "%s+0x%llx", name.c_str(), static_cast<unsigned long long>(at - module.base));
       return std::string(text);
     }

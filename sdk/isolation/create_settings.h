@@ -17,11 +17,11 @@ struct CreateSettings {
 
   // Points into this object.
   Frame frame(std::uint64_t id) const {
-    Frame out{FrameKind::create,
-              id,
-              {workers, sandbox.uid, sandbox.gid, sandbox.open_files, sandbox.threads, sandbox.data_bytes,
-               sandbox.network},
-              {config_json, identity_json, sandbox.data_dir}};
+    Frame out{
+        FrameKind::create,
+        id,
+        {workers, sandbox.uid, sandbox.gid, sandbox.open_files, sandbox.threads, sandbox.data_bytes, sandbox.network},
+        {config_json, identity_json, sandbox.data_dir}};
     out.texts.insert(out.texts.end(), sandbox.read_paths.begin(), sandbox.read_paths.end());
     return out;
   }

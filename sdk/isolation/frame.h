@@ -23,7 +23,7 @@ inline constexpr std::uint8_t kFrameVersion = 1;
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{72} << 20; // NATS payloads are at most 64 MiB
 inline constexpr std::size_t kMaxFrameTexts = 16384;
 inline constexpr std::size_t kMaxFrameNumbers = 4096;
-inline constexpr std::size_t kFrameHead = 4;  // bytes of the length
+inline constexpr std::size_t kFrameHead = 4;   // bytes of the length
 inline constexpr std::size_t kFrameFixed = 16; // bytes of what has a fixed size after it
 
 // "E": an error as four texts {type, message, context, fields}.
@@ -32,12 +32,13 @@ enum class FrameKind : std::uint8_t {
   answer = 1, // id of the question; {status, has error}, {output, E}
 
   // Host to plugin. All but rpc, feed, feed_cancel and ping are answered with `answer`.
-  create = 16,       // CreateSettings; answered with `created` or `answer`
-  start = 17,        //
-  stop = 18,         // {deadline_unix_ms}
-  destroy = 19,      //
-  rpc = 20,          // id = call; {deadline_unix_ms}, {surface, input, caller, session_key, request_id, traceparent, tracestate}
-  event = 21,        // {handler, delivery, time, sequence}, {contract, name, payload, subject, id, group, traceparent, tracestate}
+  create = 16,  // CreateSettings; answered with `created` or `answer`
+  start = 17,   //
+  stop = 18,    // {deadline_unix_ms}
+  destroy = 19, //
+  rpc = 20, // id = call; {deadline_unix_ms}, {surface, input, caller, session_key, request_id, traceparent, tracestate}
+  event =
+      21, // {handler, delivery, time, sequence}, {contract, name, payload, subject, id, group, traceparent, tracestate}
   feed = 22,         // id = stream; {}, {surface, input, caller, session_key, request_id, traceparent, tracestate}
   feed_cancel = 23,  // id = stream; {}, {surface}
   health_check = 24, // {check}; answer's output: the details
@@ -45,10 +46,10 @@ enum class FrameKind : std::uint8_t {
   ping = 26, // answered with `pong`
 
   // Plugin to host. All but created, pong and log are answered with `answer`.
-  created = 64, // {handlers, checks, has info, abi minor, then for each handler: kind, has function, has feed_cancel},
-                // {program, version, then for each handler {contract, name, group, subject_data}, then check names}
-  pong = 65,    // {running, waiting, ms since a worker last took or finished something}
-  log = 66,     // {level}, {message, fields}
+  created = 64,  // {handlers, checks, has info, abi minor, then for each handler: kind, has function, has feed_cancel},
+                 // {program, version, then for each handler {contract, name, group, subject_data}, then check names}
+  pong = 65,     // {running, waiting, ms since a worker last took or finished something}
+  log = 66,      // {level}, {message, fields}
   complete = 67, // {call}, {output}
   fail = 68,     // {call}, {E}
   release = 69,  // {call}
@@ -64,7 +65,8 @@ enum class FrameKind : std::uint8_t {
   feed_fail = 79,              // {stream}, {E}
   feed_close = 80,             // {stream}
   feed_state = 81,             // {stream}
-  metric = 82, // {kind, bits of the value, attributes}, {name, unit, description, then name and value of each attribute}
+  metric =
+      82, // {kind, bits of the value, attributes}, {name, unit, description, then name and value of each attribute}
 };
 
 // The texts are views: of what is sent, or into the bytes of a ReceivedFrame.

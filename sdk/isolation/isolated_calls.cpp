@@ -42,8 +42,10 @@ std::vector<trellis_header> headers_of(const Frame &frame, std::size_t first, st
 }
 
 trellis_event event_of(const Frame &frame) {
-  return {sizeof(trellis_event), static_cast<std::uint32_t>(frame.number(0)), str(frame.text(0)), str(frame.text(1)),
-          str(frame.text(2)),    str(frame.text(3)),                          str(frame.text(4))};
+  return {sizeof(trellis_event), static_cast<std::uint32_t>(frame.number(0)),
+          str(frame.text(0)),    str(frame.text(1)),
+          str(frame.text(2)),    str(frame.text(3)),
+          str(frame.text(4))};
 }
 
 // `give_back`: whether the process has nothing more to say about it.

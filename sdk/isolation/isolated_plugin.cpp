@@ -40,7 +40,8 @@ Result<void> IsolatedPlugin::State::prepare() {
   if (!made) return tl::make_unexpected(made.error());
   folder = std::move(*made);
   if (!folder.reachable)
-    log(TRELLIS_LOG_WARN, "the plugin's user can't reach its data folder", JsonObjectText().text("folder", folder.path.string()).str());
+    log(TRELLIS_LOG_WARN, "the plugin's user can't reach its data folder",
+        JsonObjectText().text("folder", folder.path.string()).str());
 
   host->config(host->self, string_sink(settings.config_json = ""));
   host->identity(host->self, string_sink(settings.identity_json = ""));
@@ -49,13 +50,12 @@ Result<void> IsolatedPlugin::State::prepare() {
     settings.identity_json += JsonObjectText().text("dataDir", folder.path.string()).str().substr(1);
   }
   settings.workers = options.max_concurrency;
-  settings.sandbox = {folder.user,    folder.user,      wanted.open_files_max, wanted.threads_max, 0,
-                      wanted.network, folder.path.string(), wanted.read_paths};
+  settings.sandbox = {folder.user, folder.user,    wanted.open_files_max, wanted.threads_max,
+                      0,           wanted.network, folder.path.string(),  wanted.read_paths};
   if (auto group_found = divisible_group()) {
     parent_group = std::move(*group_found);
   } else if (wanted.memory_max_mb > 0) {
-    settings.sandbox.data_bytes =
-        (wanted.memory_max_mb + kSpareMb + kStackMb * (options.max_concurrency + 2)) << 20;
+    settings.sandbox.data_bytes = (wanted.memory_max_mb + kSpareMb + kStackMb * (options.max_concurrency + 2)) << 20;
   }
   return {};
 }
@@ -68,12 +68,11 @@ void IsolatedPlugin::State::begin() {
   wanted.busy_timeout = options.deadline + options.settings.hang_timeout;
   wanted.workers = options.max_concurrency;
   process = std::make_unique<PluginProcess>(
-      std::move(wanted), PluginProcess::Events{[this](pid_t pid) { return spawned(pid); },
-                                               [this](ReceivedFrame frame) { received(std::move(frame)); },
-                                               [this](std::string_view line) {
-                                                 log_of_plugin(TRELLIS_LOG_INFO, line, {});
-                                               },
-                                               [this](const PluginProcess::End &end) { return ended(end); }});
+      std::move(wanted),
+      PluginProcess::Events{[this](pid_t pid) { return spawned(pid); },
+                            [this](ReceivedFrame frame) { received(std::move(frame)); },
+                            [this](std::string_view line) { log_of_plugin(TRELLIS_LOG_INFO, line, {}); },
+                            [this](const PluginProcess::End &end) { return ended(end); }});
   process->begin();
 }
 
@@ -114,7 +113,8 @@ void IsolatedPlugin::State::remember(std::string_view line) {
   if (last_lines.size() > kLinesKept) last_lines.pop_front();
 }
 
-// -------------------------------------------------------------------------------------------------- [supervising thread]
+// -------------------------------------------------------------------------------------------------- [supervising
+// thread]
 
 Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
   if (!parent_group.empty()) {

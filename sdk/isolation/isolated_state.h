@@ -35,7 +35,7 @@ struct PluginTable {
 };
 
 // The ABI's functions that the table consists of.
-trellis_event_fn event_function(std::size_t handler); // nullptr beyond kMaxListeners
+trellis_event_fn event_function(std::size_t handler);                    // nullptr beyond kMaxListeners
 decltype(trellis_health_check::check) check_function(std::size_t check); // nullptr beyond kMaxChecks
 inline constexpr std::size_t kMaxListeners = 256, kMaxChecks = 64;
 
@@ -69,9 +69,9 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   mutable std::mutex mutex; // guards what follows, up to `process`
   std::condition_variable changed;
   Phase phase = Phase::creating;
-  Error problem;                                  // why it ended
-  std::set<std::uint64_t> calls;                  // that the process has
-  std::map<std::uint64_t, std::string> streams;   // and their surfaces
+  Error problem;                                // why it ended
+  std::set<std::uint64_t> calls;                // that the process has
+  std::map<std::uint64_t, std::string> streams; // and their surfaces
   struct Held {
     trellis_call call;
     std::string frame; // encoded

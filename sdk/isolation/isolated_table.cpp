@@ -64,8 +64,8 @@ void take_feed(void *self, const trellis_feed_request *request) noexcept {
     return;
   }
   lock.unlock();
-  const trellis_error error{sizeof(trellis_error), 0, str("UnexpectedError"),
-                            str("no process of the plugin runs at the moment"), {}, {}};
+  const trellis_error error{
+      sizeof(trellis_error), 0, str("UnexpectedError"), str("no process of the plugin runs at the moment"), {}, {}};
   if (state.feeds) state.feeds->fail(state.host->self, request->stream, &error);
 }
 
@@ -217,8 +217,7 @@ Result<void> PluginTable::fill(ReceivedFrame created, IsolatedPlugin::State *sel
     const auto text = [&](std::size_t which) { return str(frame.text(2 + 4 * i + which)); };
     handlers.push_back({sizeof(trellis_handler), static_cast<std::uint32_t>(frame.number(4 + 2 * i)), text(0), text(1),
                         has & kHasRpc ? &take_rpc : nullptr, has & kHasEvent ? event_function(i) : nullptr, text(2),
-                        text(3), has & kHasFeed ? &take_feed : nullptr,
-                        has & kHasFeedCancel ? &cancel_feed : nullptr});
+                        text(3), has & kHasFeed ? &take_feed : nullptr, has & kHasFeedCancel ? &cancel_feed : nullptr});
     handler_pointers.push_back(has & kNullHandler ? nullptr : &handlers.back());
   }
   if (check_count > kMaxChecks) return too_many("more than 64 health checks");
@@ -230,8 +229,9 @@ Result<void> PluginTable::fill(ReceivedFrame created, IsolatedPlugin::State *sel
   has_health = check_count > 0 || frame.number(2) != 0;
   health = {sizeof(trellis_health_v1), static_cast<std::uint32_t>(check_count), check_pointers.data(),
             frame.number(2) != 0 ? &health_info : nullptr};
-  plugin = {sizeof(trellis_plugin), static_cast<std::uint32_t>(count), self,         handler_pointers.data(), &start,
-            &stop,                  &destroy,                          &get_extension};
+  plugin = {
+      sizeof(trellis_plugin), static_cast<std::uint32_t>(count), self, handler_pointers.data(), &start, &stop, &destroy,
+      &get_extension};
   return {};
 }
 

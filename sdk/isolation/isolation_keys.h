@@ -14,7 +14,9 @@ template <class Target>
 std::vector<Key<Target>> isolation_keys(IsolationSettings Target::*settings) {
   constexpr std::int64_t kHour = 3'600'000, kMany = 1'000'000;
   const auto at = [settings](auto member) {
-    return [settings, member](Target &target) -> auto & { return target.*settings.*member; };
+    return [ settings, member ](Target & target) -> auto & {
+      return target.*settings.*member;
+    };
   };
   using S = IsolationSettings;
   const auto is_path = [](std::string_view text) {

@@ -176,8 +176,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
 
 void PluginProcess::flush(Session &session) {
   const std::lock_guard lock(mutex_);
-  const auto sent =
-      ::send(session.child.socket.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const auto sent = ::send(session.child.socket.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
 }
 

@@ -87,7 +87,7 @@ private:
   std::atomic<bool> no_next_ = false, finishing_ = false;
 
   mutable std::mutex mutex_; // guards what follows, but the thread
-  int socket_ = -1;  // of the process that runs
+  int socket_ = -1;          // of the process that runs
   std::string unsent_;
   std::optional<std::pair<Clock::time_point, std::string>> end_at_;
   std::thread thread_;

@@ -16,13 +16,13 @@
 namespace trellis::isolation {
 
 struct SandboxPlan {
-  std::uint32_t uid = 0, gid = 0;       // to become; 0: stays as it is
-  std::size_t open_files = 1024;        //
-  std::size_t threads = 512;            // RLIMIT_NPROC; only with a uid of its own, because it counts by user
-  std::size_t data_bytes = 0;           // RLIMIT_DATA; 0: none
-  bool network = true;                  // IP sockets
-  std::string data_dir;                 // may be read and written; "" for none
-  std::vector<std::string> read_paths;  // may be read, beside the system's libraries and settings
+  std::uint32_t uid = 0, gid = 0;      // to become; 0: stays as it is
+  std::size_t open_files = 1024;       //
+  std::size_t threads = 512;           // RLIMIT_NPROC; only with a uid of its own, because it counts by user
+  std::size_t data_bytes = 0;          // RLIMIT_DATA; 0: none
+  bool network = true;                 // IP sockets
+  std::string data_dir;                // may be read and written; "" for none
+  std::vector<std::string> read_paths; // may be read, beside the system's libraries and settings
 };
 
 // [one thread, before any other thread exists] Applies it to this process for good. Errors: "sandbox" when a part that

@@ -59,8 +59,8 @@ constexpr long kForbidden[] = {
     // The kernel.
     SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_init_module,
     SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog, SYS_settimeofday, SYS_clock_settime,
-    SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_personality, SYS_vhangup,
-    kIoUringSetup, kIoUringEnter, kIoUringRegister};
+    SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_personality, SYS_vhangup, kIoUringSetup,
+    kIoUringEnter, kIoUringRegister};
 
 // Those whose first argument is a process: its own only.
 constexpr long kOnlyOnItself[] = {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
@@ -81,7 +81,9 @@ public:
   void allow() { add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW); }
   void end_process() { add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS); }
   // The next `count` lines only for this value of what is loaded.
-  void when(long value, std::uint8_t count) { add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(value), 0, count); }
+  void when(long value, std::uint8_t count) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(value), 0, count);
+  }
   void when_any_bit(std::uint32_t bits, std::uint8_t count) { add(BPF_JMP | BPF_JSET | BPF_K, bits, 0, count); }
 
   Result<void> install() {

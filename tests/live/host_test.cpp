@@ -138,9 +138,9 @@ TEST_CASE("a contract that needs one that isn't there waits for it") {
   CHECK(host.connect("clerk")->call(kInventory, "Inventory.Get", R"({"sku":"bolt"})"));
 }
 
-TEST_CASE("a file that is neither pinned nor signed is not loaded") {
+TEST_CASE("a file that is neither pinned nor signed is not loaded into the host") {
   LiveHost host;
-  host.set_plugin("echo", {.file = built("echo-c.so"), .pinned = false});
+  host.set_plugin("echo", {.file = built("echo-c.so"), .pinned = false, .lines = "isolation = \"none\"\n"});
   host.accept(built("echo-c.so"));
   host.start();
   CHECK(host.logged({"plugin refused", "untrusted"}));

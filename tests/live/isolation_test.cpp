@@ -51,9 +51,7 @@ struct Bench : LiveHost {
     const auto from = answer->find(":\"") + 2;
     return answer->substr(from, answer->rfind('"') - from);
   }
-  bool echo_answers() {
-    return clerk->call(kEcho, "Echo.Say", R"({"message":"fine"})").has_value();
-  }
+  bool echo_answers() { return clerk->call(kEcho, "Echo.Say", R"({"message":"fine"})").has_value(); }
   bool unruly_answers() {
     return wait_until([&] { return ask("nothing").has_value(); }, std::chrono::seconds(20));
   }
@@ -69,8 +67,8 @@ struct Bench : LiveHost {
   }
   // JSON, with spaces and line ends left out.
   std::string status() {
-    auto said = run_program(
-        {built("trellis").string(), "host", "status", "--json", "--config", config_file().string()});
+    auto said =
+        run_program({built("trellis").string(), "host", "status", "--json", "--config", config_file().string()});
     REQUIRE(said.err == "");
     std::erase_if(said.out, [](char c) { return c == ' ' || c == '\n'; });
     return said.out;
