@@ -26,8 +26,8 @@ struct Language {
 };
 
 // Names that the languages themselves, or the template, already use.
-constexpr const char *kTaken[] = {"main",     "test",   "vendor", "trellis", "plugin",
-                                  "contract", "target", "build",  "clean"};
+constexpr const char *kTaken[] = {"main",  "test", "vendor", "trellis", "plugin", "contract", "target",        "build",
+                                  "clean", "std",  "core",   "alloc",   "self",   "crate",    "trellis-plugin"};
 
 const std::vector<Language> &languages() {
   static const std::vector<Language> all = {
