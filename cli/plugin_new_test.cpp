@@ -72,9 +72,11 @@ TEST_CASE("a project carries what it needs of the SDK, and none of its tests") {
   CHECK(count("rust", "vendor/trellis-plugin/src/json/parse.rs") == 1);
   CHECK(count("go", "trellis/include/trellis/plugin.h") == 1);
   CHECK(count("go", "trellis/bridge.c") == 1);
-  for (const auto &language : plugin_languages())
-    for (const auto &[path, text] : *project_files({"a", language, kSdk}))
+  for (const auto &language : plugin_languages()) {
+    const auto files = project_files({"a", language, kSdk});
+    for (const auto &[path, text] : *files)
       CHECK((path.string().find("_test") == std::string::npos || path.parent_path().empty()));
+  }
 }
 
 TEST_CASE("names that can't be a plugin, a file and an identifier are refused") {

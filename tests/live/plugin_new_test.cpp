@@ -26,7 +26,7 @@ Outcome in_project(const std::filesystem::path &project, const std::string &comm
                                (caches / "go").string() + "' GOPATH='" + (caches / "go-path").string() +
                                "' CARGO_HOME='" + (caches / "cargo-home").string() + "'; cd '" + project.string() +
                                "' && ";
-  return run_program({"/bin/sh", "-c", settings + command}, 300s);
+  return run_program({"/bin/sh", "-c", settings + command}, 600s);
 }
 
 // Builds, tests, runs and calls the project of one language.
