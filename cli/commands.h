@@ -15,6 +15,7 @@ void add_local_commands(Command root);      // local init
 void add_login_commands(Command root);      // login, logout, whoami
 void add_plan_commands(Command root);       // plan list, show, accept, reject
 void add_plugin_commands(Command root);     // plugin inspect, embed, sign, verify
+void add_plugin_new_command(Command root);  // plugin new
 void add_run_command(Command root);         // plugin run
 
 } // namespace trellis::cli

@@ -25,6 +25,7 @@ int main(int argc, char **argv) {
   add_call_command(program.root());
   add_feed_command(program.root());
   add_plugin_commands(program.root());
+  add_plugin_new_command(program.root());
   add_run_command(program.root());
   add_contract_commands(program.root());
   add_keys_commands(program.root());

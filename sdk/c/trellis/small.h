@@ -23,13 +23,6 @@ static inline trellis_str ts_text(const char *chars) {
   return out;
 }
 
-/* A contract that is a file of its own, instead of TRELLIS_CONTRACT({...}). It is looked for where -I points; whoever
- * builds has to know that the object depends on it. */
-#define TS_CONTRACT_FILE(file)                                                                                         \
-  __asm__(".pushsection .trellis.contract,\"aR\",@progbits\n"                                                          \
-          ".incbin \"" file "\"\n"                                                                                     \
-          ".popsection\n")
-
 /* ------------------------------------------------------------------------------------------------------- reading */
 
 /* A text that is read from its front. */

@@ -10,6 +10,7 @@
 #ifndef TRELLIS_GO_H
 #define TRELLIS_GO_H
 
+#include <trellis/contract_file.h>
 #include <trellis/plugin.h>
 
 /* Weak, because the go tool links each package alone once, to see what it imports. */
@@ -25,12 +26,5 @@ trellis_go_create(const trellis_host *host, const trellis_plugin **out, trellis_
                                                         {program, sizeof(program) - 1},                                \
                                                         {program_version, sizeof(program_version) - 1},                \
                                                         trellis_go_create}
-
-#define TRELLIS_SECTION_FILE(section, file)                                                                            \
-  __asm__(".pushsection " section ",\"aR\",@progbits\n"                                                                \
-          ".incbin \"" file "\"\n"                                                                                     \
-          ".popsection\n")
-#define TRELLIS_CONTRACT_FILE(file) TRELLIS_SECTION_FILE(".trellis.contract", file)
-#define TRELLIS_CONFIG_SCHEMA_FILE(file) TRELLIS_SECTION_FILE(".trellis.config-schema", file)
 
 #endif
