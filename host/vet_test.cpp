@@ -73,3 +73,49 @@ TEST_CASE("--check says which file of the control plane is missing") {
   CHECK_FALSE(lines->front().ok);
   CHECK(lines->front().text.find((folder.path() / "a").string()) != std::string::npos);
 }
+
+TEST_CASE("a contract id of the platform is for the control plane alone") {
+  const TemporaryFolder folder;
+  auto plugin = pinned(folder, contract("trellis.billing@v1"));
+  const auto refused = vet_plugin(plugin, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "contract_id_reserved");
+  CHECK(refused.error().where == plugin.path.string());
+  plugin.role = PluginRole::control_plane;
+  CHECK(vet_plugin(plugin, {}));
+}
+
+TEST_CASE("settings are filled in and checked with the file, and a broken one names its line") {
+  const TemporaryFolder folder;
+  auto plugin = pinned(folder, contract("acme.a@v1"));
+  const auto bytes = embed_config_schema(read_file(plugin.path.string()),
+                                         R"({"properties":{"password":{"type":"string","minLength":8}}})");
+  REQUIRE(bytes);
+  folder.write("p.so", *bytes);
+  plugin.sha256 = hex(sha256(*bytes));
+  const auto tree = parse_config_tree("[config]\npassword = { secret_file = \"s\" }\n", "trellis.toml");
+  REQUIRE(tree);
+  plugin.config = {std::make_shared<const ConfigNode>(*tree->find("config")), "plugins.p.config",
+                   folder.path() / "trellis.toml"};
+  CHECK(vet_plugin(plugin, {}).error().code == "secret_missing");
+  const auto secret = folder.write("s", as_bytes("short\n"));
+  std::filesystem::permissions(secret, std::filesystem::perms::owner_read);
+  const auto refused = vet_plugin(plugin, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "config_schema");
+  CHECK(refused.error().where == (folder.path() / "trellis.toml").string() + ":2");
+  std::filesystem::remove(secret);
+  std::filesystem::permissions(folder.write("s", as_bytes("long enough\n")), std::filesystem::perms::owner_read);
+  const auto vetted = vet_plugin(plugin, {});
+  REQUIRE(vetted);
+  CHECK(vetted->settings->json().reveal() == R"({"password":"long enough"})");
+}
+
+TEST_CASE("--check says what is held against a plugin") {
+  const TemporaryFolder folder;
+  Config config;
+  config.policy.mode = PolicyConfig::Mode::remote;
+  config.plugins.push_back(pinned(folder, contract("acme.a@v1")));
+  const auto text = check_config(config)->front().text;
+  CHECK(text.find("; pinned; settings unchecked)") != std::string::npos);
+}
