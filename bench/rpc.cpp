@@ -11,13 +11,10 @@
 #include "rpc_site.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
-#include "wire/credentials.h"
-#include "wire/jwt.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,7 +37,7 @@ T expect(Result<T> result) {
 // The client, and what is measured on one site.
 class Bench {
 public:
-  explicit Bench(RpcSite &site) : site_(site), signing_(site.signing_seed()), account_(site.account()) {
+  explicit Bench(RpcSite &site) : site_(site) {
     client_credentials_ = credentials("client", {kOurs, kFloor}, {key().inbox_prefix() + ".>"});
     floor_credentials_ = credentials("floor", {}, {kFloor, "_INBOX.floor.>"});
     client_ = std::make_unique<RawConnection>(site.nats_url(), &loop_, false, [this](natsOptions *options) {
@@ -58,28 +55,13 @@ public:
 private:
   const SessionKey &key() const { return site_.caller(); }
 
-  // A credentials file of the shape that the host's policy mints: an allow list, one reply a request.
   std::string credentials(const std::string &name, std::vector<std::string> publish,
                           std::vector<std::string> subscribe) {
-    auto user = NkeySeed::generate(NkeyType::user);
-    UserClaims claims;
-    claims.publish_allow = std::move(publish);
-    claims.subscribe_allow = std::move(subscribe);
-    claims.response_max = 1;
-    claims.issuer_account = account_;
-    JwtClaims jwt;
-    jwt.name = name;
-    jwt.subject = user.public_text();
-    jwt.issued_at = unix_ms_now() / 1000;
-    jwt.expires_at = jwt.issued_at + 36000;
-    jwt.nats = user_nats_claims(claims);
-    const auto path = (folder_ / name).string();
-    std::ofstream(path) << format_credentials({sign_jwt(jwt, signing_), std::move(user)}).reveal();
-    return path;
+    return write_credentials(site_.bundle(), folder_ / name, std::move(publish), std::move(subscribe));
   }
 
   EchoFigures measure(const std::string &subject, std::size_t window, std::size_t count) {
-    const auto requests = sign_requests(key(), subject, payload_, count);
+    const auto requests = sign_requests(key(), {subject}, payload_, count);
     return measure_requests(client_->get(), requests, key().inbox_prefix(), window);
   }
 
@@ -94,8 +76,6 @@ private:
 
   const std::string payload_ = R"({"message":")" + std::string(114, 'X') + R"("})"; // 128 bytes; SHOUT echoes it
   RpcSite &site_;
-  const NkeySeed signing_;
-  const std::string account_;
   test::TempDir folder_;
   std::string client_credentials_, floor_credentials_;
   RawLoop loop_;

@@ -74,8 +74,8 @@ private:
     const auto &one = all_.requests[sent_++];
     sent_at_[slot] = Clock::now();
     natsMsg *message = nullptr;
-    check(natsMsg_Create(&message, all_.subject.c_str(), (inbox_ + std::to_string(slot)).c_str(), all_.payload.data(),
-                         static_cast<int>(all_.payload.size())),
+    check(natsMsg_Create(&message, all_.subjects[one.subject].c_str(), (inbox_ + std::to_string(slot)).c_str(),
+                         all_.payload.data(), static_cast<int>(all_.payload.size())),
           "message");
     natsMsgHeader_Set(message, wire::kSessionKey, all_.session_key.c_str());
     natsMsgHeader_Set(message, wire::kProof, one.proof.c_str());
@@ -103,15 +103,16 @@ private:
 
 } // namespace
 
-SignedRequests sign_requests(const SessionKey &key, const std::string &subject, const std::string &payload,
-                             std::size_t count) {
-  SignedRequests out{subject, payload, key.text(), {}};
+SignedRequests sign_requests(const SessionKey &key, const std::vector<std::string> &subjects,
+                             const std::string &payload, std::size_t count) {
+  SignedRequests out{subjects, payload, key.text(), {}};
   const auto hash = sha256(as_bytes(payload));
   for (std::size_t i = 0; i < count; ++i) {
     const auto iat = unix_ms_now() / 1000;
     auto id = new_ulid();
-    auto proof = make_request_proof(key, subject, hash, iat, id);
-    out.requests.push_back({std::to_string(iat), std::move(id), std::move(proof)});
+    const std::size_t subject = i % subjects.size();
+    auto proof = make_request_proof(key, subjects[subject], hash, iat, id);
+    out.requests.push_back({std::to_string(iat), std::move(id), std::move(proof), subject});
   }
   return out;
 }

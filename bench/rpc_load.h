@@ -11,18 +11,20 @@
 
 namespace trellis::bench {
 
-// Signed for `subject` at this moment: good for 30 seconds.
+// Signed for their subjects at this moment: good for 30 seconds.
 struct SignedRequests {
-  std::string subject;
+  std::vector<std::string> subjects;
   std::string payload;
   std::string session_key;
   struct One {
     std::string iat, id, proof;
+    std::size_t subject = 0;
   };
   std::vector<One> requests;
 };
-SignedRequests sign_requests(const SessionKey &key, const std::string &subject, const std::string &payload,
-                             std::size_t count);
+// To these subjects in turn.
+SignedRequests sign_requests(const SessionKey &key, const std::vector<std::string> &subjects,
+                             const std::string &payload, std::size_t count);
 
 // Sends all of them, the first tenth to warm up. Throws std::runtime_error when one is answered with an error or not
 // within 10 s.

@@ -8,6 +8,10 @@
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
+#include "wire/credentials.h"
+#include "wire/jwt.h"
+#include "wire/nkeys.h"
+#include "wire/ulid.h"
 #include <csignal>
 #include <fstream>
 #include <rapidjson/document.h>
@@ -29,6 +33,17 @@ std::string first_line(const std::filesystem::path &file) {
   std::string text;
   std::getline(in, text);
   return text;
+}
+
+// The public key of the bundle's TRELLIS account.
+std::string trellis_account(const std::filesystem::path &bundle) {
+  const auto manifest = expect(parse_json(test::read_file(bundle / "manifest.json")));
+  const JsonValue *at = &manifest;
+  for (const auto name : {"nats", "accounts", "trellis", "publicKey"}) {
+    at = find_member(*at, name);
+    if (!at) throw std::runtime_error("the bundle's manifest names no TRELLIS account");
+  }
+  return std::string(text_of(*at));
 }
 
 std::filesystem::path echo_cpp() {
@@ -133,18 +148,23 @@ private:
 
 } // namespace
 
-NkeySeed RpcSite::signing_seed() const {
-  return expect(NkeySeed::parse(first_line(bundle() / "nats/secrets/auth-target-signing.seed")));
-}
-
-std::string RpcSite::account() const {
-  const auto manifest = expect(parse_json(test::read_file(bundle() / "manifest.json")));
-  const JsonValue *at = &manifest;
-  for (const auto name : {"nats", "accounts", "trellis", "publicKey"}) {
-    at = find_member(*at, name);
-    if (!at) throw std::runtime_error("the bundle's manifest names no TRELLIS account");
-  }
-  return std::string(text_of(*at));
+std::string write_credentials(const std::filesystem::path &bundle, const std::filesystem::path &file,
+                              std::vector<std::string> publish, std::vector<std::string> subscribe) {
+  auto user = NkeySeed::generate(NkeyType::user);
+  UserClaims claims;
+  claims.publish_allow = std::move(publish);
+  claims.subscribe_allow = std::move(subscribe);
+  claims.response_max = 1;
+  claims.issuer_account = trellis_account(bundle);
+  JwtClaims jwt;
+  jwt.name = file.filename().string();
+  jwt.subject = user.public_text();
+  jwt.issued_at = unix_ms_now() / 1000;
+  jwt.expires_at = jwt.issued_at + 36000;
+  jwt.nats = user_nats_claims(claims);
+  const auto signing = expect(NkeySeed::parse(first_line(bundle / "nats/secrets/auth-target-signing.seed")));
+  std::ofstream(file) << format_credentials({sign_jwt(jwt, signing), std::move(user)}).reveal();
+  return file.string();
 }
 
 std::unique_ptr<RpcSite> static_policy_site() {

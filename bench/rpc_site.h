@@ -2,11 +2,11 @@
 // a host finds out who a caller is. The plugin, the request path and the proof check are the same in all of them.
 #pragma once
 
-#include "wire/nkeys.h"
 #include "wire/session_key.h"
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace trellis::bench {
 
@@ -16,11 +16,12 @@ public:
   virtual std::string nats_url() const = 0;
   virtual const SessionKey &caller() const = 0;
   virtual std::filesystem::path bundle() const = 0;
-
-  // Of the TRELLIS account; for connections of client and floors, which need no callout.
-  NkeySeed signing_seed() const;
-  std::string account() const;
 };
+
+// Writes a credentials file of the shape that the host's policy mints (an allow list, one reply a request), signed for
+// the TRELLIS account of the bundle: for connections of client and floors, which need no callout. Returns its path.
+std::string write_credentials(const std::filesystem::path &bundle, const std::filesystem::path &file,
+                              std::vector<std::string> publish, std::vector<std::string> subscribe);
 
 // Callers are in a file that the host has read.
 std::unique_ptr<RpcSite> static_policy_site();

@@ -6,7 +6,7 @@ shift
 export TRELLIS_BUILD_DIR=$build # where the live fixtures find the host and the plugins
 status=0
 for bench in "$build"/bench/bench-*; do
-  [ -x "$bench" ] && [ -f "$bench" ] || continue
+  [ -x "$bench" ] && [ -f "$bench" ] && [[ $bench != *.so ]] || continue
   name=${bench##*/bench-}
   wanted=$([ $# -eq 0 ] && echo yes || true)
   for word; do [[ $name == *"$word"* ]] && wanted=yes; done

@@ -3,7 +3,9 @@
 #include "contracts/json.h"
 #include "host/config.h"
 #include "host/control_socket.h"
+#include "host_watch.h"
 #include <memory>
+#include <ostream>
 #include <rapidjson/document.h>
 
 namespace trellis::cli {
@@ -13,6 +15,8 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::string config = "trellis.toml", state_dir;
+  bool watch = false;
+  std::int64_t interval_s = 2;
 };
 
 Result<std::filesystem::path> socket_of(const Options &options) {
@@ -54,7 +58,14 @@ bool settled(const JsonValue &answer) {
   return flag && flag->IsBool() && flag->GetBool();
 }
 
+int run_watch(const Options &options, Output &out) {
+  if (const auto socket = socket_of(options); !socket) return out.fail(socket.error());
+  const auto interval = std::chrono::seconds(options.interval_s);
+  return watch_host([&] { return ask(options, R"({"op":"status"})", 3s); }, interval, out);
+}
+
 int run_status(const Options &options, Output &out) {
+  if (options.watch) return run_watch(options, out);
   const auto answer = ask(options, R"({"op":"status"})", 10s);
   if (!answer) return out.fail(answer.error());
   Report report;
@@ -70,6 +81,18 @@ int run_keys(const Options &options, Output &out) {
   if (!answer) return out.fail(answer.error());
   out.show(Report().table("keys", table_of(*answer, "keys", {"plugin", "deployment", "sessionKey"})), to_json(*answer));
   return 0;
+}
+
+// As text it is what Prometheus scrapes, and nothing else.
+int run_metrics(const Options &options, Output &out) {
+  const bool as_json = out.format() == Output::Format::json;
+  const auto answer = ask(options, as_json ? R"({"op":"metrics"})" : R"({"op":"metrics","format":"prometheus"})", 10s);
+  if (!answer) return out.fail(answer.error());
+  if (as_json)
+    out.out() << pretty_json(to_json(*answer)) << std::endl;
+  else
+    out.out() << string_member(*answer, "text") << std::flush;
+  return out.out() ? 0 : 1;
 }
 
 int run_reload(const Options &options, Output &out) {
@@ -91,9 +114,13 @@ void add_host_commands(Command root) {
     command.option("--config", options->config, "its trellis.toml, which says where its state is");
     command.option("--state-dir", options->state_dir, "its state folder, instead of --config");
     command.action([options, run](Output &out) { return run(*options, out); });
+    return command;
   };
-  add("status", "Which plugins run, and why others don't", run_status);
+  auto status = add("status", "Which plugins run, and why others don't", run_status);
+  status.flag("--watch", options->watch, "show it again and again, with rates, until Ctrl-C");
+  status.number("--interval", options->interval_s, 1, 3600, "seconds between two looks of --watch");
   add("reload", "Read trellis.toml and the policy again", run_reload);
+  add("metrics", "What it counts, for Prometheus; docs/metrics.md has every name", run_metrics);
   add("keys", "The public keys of its plugins, for provisioning them", run_keys);
 }
 

@@ -15,6 +15,13 @@ HandlerError read_error(const trellis_error *error) {
   return read;
 }
 
+void report_error(trellis_error_sink sink, const ErrorEnvelope &error) {
+  if (!sink.report) return;
+  const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
+                          str(error.fields)};
+  sink.report(sink.context, &out);
+}
+
 trellis_status status_of_transport(const Error &error) {
   if (error.code == transport_error::kNoResponders || error.code == transport_error::kClosed)
     return TRELLIS_E_UNAVAILABLE;

@@ -16,11 +16,33 @@ ControlActions actions_of_a_small_host() {
   HostStatus status{"edge", true, {}};
   Calls::Counts counts;
   counts.answered = 12;
-  status.plugins.push_back({"auth", PluginRole::control_plane, "auth", Phase::running, "", "trellis.core@v1", "d0",
-                            "key0", 1, Calls::Counts{}});
-  status.plugins.push_back(
-      {"shop", PluginRole::service, "shop.eu", Phase::running, "", "acme.shop@v1", "d1", "key1", 2, counts});
-  status.plugins.push_back({"new", PluginRole::service, "new", Phase::refused, "untrusted", "", "", "", 0, {}});
+  PluginStatus auth;
+  auth.name = auth.deployment = "auth";
+  auth.role = PluginRole::control_plane;
+  auth.phase = Phase::running;
+  auth.contract_id = "trellis.core@v1";
+  auth.contract_digest = "d0";
+  auth.session_key = "key0";
+  auth.generations = 1;
+  auth.max_generations = 8;
+  auth.counts = Calls::Counts{};
+  PluginStatus shop = auth;
+  shop.name = "shop";
+  shop.role = PluginRole::service;
+  shop.deployment = "shop.eu";
+  shop.contract_id = "acme.shop@v1";
+  shop.contract_digest = "d1";
+  shop.session_key = "key1";
+  shop.generations = 2;
+  shop.counts = counts;
+  shop.connection = Generation::Connection{ConnectionState::connected, {4, 3, 0, 1769860800000, 1769860820000}};
+  shop.last_problem = Problem{1769860801000, "slow_consumer: it is slow"};
+  PluginStatus fresh;
+  fresh.name = fresh.deployment = "new";
+  fresh.phase = Phase::refused;
+  fresh.detail = "untrusted";
+  fresh.max_generations = 8;
+  status.plugins = {auth, shop, fresh};
   ControlActions actions;
   actions.status = [status](const auto &done) { done(status); };
   actions.reload = [](const auto &done) { done({}); };
@@ -35,20 +57,36 @@ std::string ask(const ControlActions &actions, std::string_view line) {
 
 TEST_CASE("the status names each plugin with its phase and counts") {
   const auto line = ask(actions_of_a_small_host(), R"({"op":"status"})");
-  CHECK(line ==
-        R"({"ok":true,"host":"edge","settled":true,"plugins":[{"name":"auth","role":"control-plane",)"
-        R"("deployment":"auth","phase":"running","detail":"","contractId":"trellis.core@v1","contractDigest":"d0",)"
-        R"("sessionKey":"key0","generations":1,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,)"
-        R"("answered":0,"overloaded":0,"expired":0}},{"name":"shop","role":"service","deployment":"shop.eu",)"
-        R"("phase":"running","detail":"","contractId":"acme.shop@v1","contractDigest":"d1","sessionKey":"key1",)"
-        R"("generations":2,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,"answered":12,)"
-        R"("overloaded":0,"expired":0}},{"name":"new","role":"service","deployment":"new","phase":"refused",)"
-        R"("detail":"untrusted","contractId":"","contractDigest":"","sessionKey":"","generations":0}]})");
+  CHECK(
+      line ==
+      R"({"ok":true,"host":"edge","settled":true,"plugins":[{"name":"auth","role":"control-plane",)"
+      R"("deployment":"auth","phase":"running","detail":"","contractId":"trellis.core@v1","contractDigest":"d0",)"
+      R"("sessionKey":"key0","generations":1,"maxGenerations":8,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,)"
+      R"("answered":0,"overloaded":0,"expired":0}},{"name":"shop","role":"service","deployment":"shop.eu",)"
+      R"("phase":"running","detail":"","contractId":"acme.shop@v1","contractDigest":"d1","sessionKey":"key1",)"
+      R"("generations":2,"maxGenerations":8,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,)"
+      R"("answered":12,"overloaded":0,"expired":0},"connection":{"state":"connected",)"
+      R"("since":"2026-01-31T12:00:00.000Z","credentialsExpire":"2026-01-31T12:00:20.000Z","connects":4,)"
+      R"("rotations":3},"lastError":{"time":"2026-01-31T12:00:01.000Z","text":"slow_consumer: it is slow"}},{"name":"new","role":"service","deployment":"new","phase":"refused",)"
+      R"("detail":"untrusted","contractId":"","contractDigest":"","sessionKey":"","generations":0,"maxGenerations":8}]})");
 }
 
 TEST_CASE("keys are those of services that have one") {
   CHECK(ask(actions_of_a_small_host(), R"({"op":"keys"})") ==
         R"({"ok":true,"keys":[{"plugin":"shop","deployment":"shop.eu","sessionKey":"key1"}]})");
+}
+
+TEST_CASE("metrics are answered as JSON, or as the text that Prometheus scrapes") {
+  auto actions = actions_of_a_small_host();
+  actions.metrics = [](const auto &done) {
+    done({{MetricKind::counter, "x.requests", "{request}", "What came.", {{{{"plugin", "shop"}}, 3, {}, {}, 0}}}});
+  };
+  CHECK(ask(actions, R"({"op":"metrics"})") ==
+        R"({"ok":true,"metrics":[{"name":"x.requests","kind":"counter","unit":"{request}","description":"What came.",)"
+        R"("series":[{"attributes":{"plugin":"shop"},"value":3}]}]})");
+  CHECK(ask(actions, R"({"op":"metrics","format":"prometheus"})") ==
+        R"({"ok":true,"text":"# HELP x_requests_total What came.\n# TYPE x_requests_total counter\n)"
+        R"(x_requests_total{plugin=\"shop\"} 3\n"})");
 }
 
 TEST_CASE("a reload is answered with its outcome") {

@@ -74,8 +74,8 @@ bool has_function(const trellis_handler &handler) {
 // One check of a table, with what it has seen so far.
 class TableCheck {
 public:
-  TableCheck(const std::vector<Manifest> &manifests, PluginRole role)
-      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane) {}
+  TableCheck(const std::vector<Manifest> &manifests, PluginRole role, const std::vector<std::string> &answered)
+      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane), answered_(answered) {}
 
   std::vector<std::string> run(const trellis_plugin &plugin) {
     if (plugin.handler_count > kMaxHandlers || (plugin.handler_count > 0 && !plugin.handlers)) {
@@ -139,7 +139,8 @@ private:
     const auto &model = manifest.model();
     if (model.rpc)
       for (const auto &[name, surface] : *model.rpc)
-        find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
+        if (std::ranges::find(answered_, name) == answered_.end())
+          find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
     if (model.feeds && !is_control_plane_)
       for (const auto &[name, surface] : *model.feeds)
         find_missing(names, TRELLIS_SURFACE_FEED, manifest, name);
@@ -154,6 +155,7 @@ private:
 
   const std::vector<Manifest> &manifests_;
   const bool is_control_plane_;
+  const std::vector<std::string> &answered_; // by the host
   std::vector<std::string> problems_;
   std::map<std::string, Names, std::less<>> served_; // by contract id
 };
@@ -165,8 +167,6 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
   std::vector<std::string> unserved;
   if (any_in(model.operations)) unserved.emplace_back("operations: no provider is enabled for them");
   if (any_in(model.jobs)) unserved.emplace_back("jobs: no provider is enabled for them");
-  if (any_in(model.feeds)) unserved.emplace_back("feeds: this host doesn't serve them");
-  if (any_in(model.event_consumers)) unserved.emplace_back("eventConsumers: this host doesn't serve them");
   if (any_in(model.state)) unserved.emplace_back("state: this host doesn't serve it");
   if (model.resources && (any_in(model.resources->kv) || any_in(model.resources->store)))
     unserved.emplace_back("resources: this host's policy can't create them");
@@ -174,8 +174,8 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
 }
 
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role) {
-  return TableCheck(manifests, role).run(plugin);
+                                             PluginRole role, const std::vector<std::string> &answered) {
+  return TableCheck(manifests, role, answered).run(plugin);
 }
 
 std::vector<std::string> unserved_handlers(const trellis_plugin &plugin) {

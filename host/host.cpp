@@ -3,6 +3,7 @@
 
 #include "host_slot.h"
 #include "open_policy.h"
+#include "plugin_gauges.h"
 #include "policy/session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
@@ -28,6 +29,7 @@ std::string_view phase_name(Phase phase) {
   case Phase::stopping: return "stopping";
   case Phase::failed: return "failed";
   case Phase::disabled: return "disabled";
+  case Phase::quarantined: return "quarantined";
   }
   return "unknown";
 }
@@ -48,13 +50,16 @@ Host::Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLo
            std::unique_ptr<Policy> outside)
     : config_(std::move(config)), log_(log), lock_(std::move(lock)), loop_(std::move(loop)),
       control_plane_([] { return unix_ms_now() / 1000; }), outside_(std::move(outside)),
-      policy_(outside_ ? *outside_ : control_plane_) {}
+      policy_(outside_ ? *outside_ : control_plane_), metrics_(config_.name) {}
 
 Host::~Host() = default;
 
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied};
+  const auto on_quarantined = [this](const std::string &plugin, const std::string &why) {
+    post([this, plugin, why] { quarantine(plugin, why); });
+  };
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied, on_quarantined};
 }
 
 void Host::post(std::function<void()> message) {
@@ -71,6 +76,10 @@ void Host::request_reload(ReloadDone done) {
 
 void Host::request_status(std::function<void(const HostStatus &)> done) {
   post([this, done = std::move(done)] { done(status()); });
+}
+
+void Host::request_metrics(std::function<void(const std::vector<MetricFamily> &)> done) {
+  post([this, done = std::move(done)] { done(sample_metrics()); });
 }
 
 void Host::request_stop() {
@@ -182,9 +191,12 @@ void Host::apply(std::vector<PluginConfig> wanted) {
   for (auto &plugin : wanted) {
     names.insert(plugin.name);
     auto &slot = slots_[plugin.name];
-    if (!slot) slot = std::make_unique<Slot>();
+    if (!slot)
+      slot =
+          removed_.contains(plugin.name) ? std::move(removed_.extract(plugin.name).mapped()) : std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
+    slot->quarantined.clear();
     slot->config = std::move(plugin);
   }
   std::vector<std::string> gone;
@@ -216,17 +228,40 @@ HostStatus Host::status() const {
   const auto is_busy = [](const auto &entry) { return entry.second->busy; };
   HostStatus out{config_.name, questions_ == 0 && std::ranges::none_of(slots_, is_busy), {}};
   for (const auto &[name, slot] : slots_) {
-    PluginStatus plugin{name,         slot->config.role, slot->config.deployment, slot->phase, slot->detail, {}, {}, {},
-                        slot->loaded, std::nullopt};
+    PluginStatus plugin;
+    plugin.name = name;
+    plugin.role = slot->config.role;
+    plugin.deployment = slot->config.deployment;
+    plugin.phase = slot->phase;
+    plugin.detail = slot->detail;
+    plugin.generations = slot->loaded;
+    plugin.max_generations = config_.max_generations;
     if (const auto *manifest = slot->manifest()) {
       plugin.contract_id = manifest->id();
       plugin.contract_digest = manifest->digest();
     }
     if (slot->key) plugin.session_key = slot->key->text();
-    if (slot->running) plugin.counts = slot->running->counts();
+    plugin.isolation = slot->config.isolation;
+    plugin.last_crash = slot->last_crash;
+    if (slot->running) {
+      plugin.counts = slot->running->counts();
+      plugin.connection = slot->running->connection();
+      plugin.last_problem = slot->running->last_problem();
+      plugin.process = slot->running->isolation();
+    }
+    if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
     out.plugins.push_back(std::move(plugin));
   }
   return out;
+}
+
+std::vector<MetricFamily> Host::sample_metrics() {
+  sample_process(metrics_.process());
+  for (const auto &[name, slot] : slots_) {
+    if (slot->running) slot->running->sample_metrics();
+    sample_plugin(*metrics_.plugin(name), slot->running != nullptr, slot->loaded);
+  }
+  return metrics_.families();
 }
 
 void Host::stop_all() {

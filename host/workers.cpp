@@ -87,11 +87,12 @@ Workers::~Workers() {
   stop(Clock::now());
 }
 
-bool Workers::post(const WorkerTask &task) {
+bool Workers::post(const WorkerTask &task, Limit limit) {
   auto &state = *state_;
   {
     const std::lock_guard lock(state.mutex);
-    if (state.stopping || state.queue.size() >= state.max_waiting) return false;
+    const bool full = limit == Limit::queue && state.queue.size() >= state.max_waiting;
+    if (state.stopping || full) return false;
     state.queue.push_back(task);
     // Compared with all that wait: an idle thread that was just notified has not taken its task yet.
     if (state.queue.size() > state.idle && state.workers.size() - state.lost < state.max_threads)

@@ -1,0 +1,122 @@
+#include "host_site.h"
+
+#include "artifact/artifact.h"
+#include "rpc_site.h"
+#include "support/process_figures.h"
+#include <fstream>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace trellis::bench {
+namespace {
+
+template <class T>
+T expect(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().text());
+  return std::move(*result);
+}
+
+std::string contract_id(int number) {
+  return "bench.n" + std::to_string(number) + "@v1";
+}
+std::string subject(int number) {
+  return "rpc.v1.N" + std::to_string(number) + ".Say";
+}
+
+std::string contract(int number) {
+  const std::string name = "N" + std::to_string(number);
+  return R"({"format":"trellis.contract.v1","id":")" + contract_id(number) + R"(","displayName":")" + name +
+         R"(","kind":"service","description":"Answers with its input.","schemas":{"Message":{"type":"object",)"
+         R"("required":["message"],"properties":{"message":{"type":"string"}}}},"rpc":{")" +
+         name + R"(.Say":{"version":"v1","subject":")" + subject(number) +
+         R"(","input":{"schema":"Message"},"output":{"schema":"Message"}}}})";
+}
+
+std::filesystem::path plugin_file(const std::filesystem::path &folder, int number) {
+  static const std::string original =
+      test::read_file(std::filesystem::path(std::getenv("TRELLIS_BUILD_DIR")) / "bench" / "bench-plugin.so");
+  const auto file = folder / ("n" + std::to_string(number) + ".so");
+  const auto bytes = expect(embed_contract(as_bytes(original), contract(number)));
+  std::ofstream(file, std::ios::binary)
+      .write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return file;
+}
+
+} // namespace
+
+HostSite::HostSite(int plugins) {
+  test::LiveHost::CallerEntry uses;
+  for (int i = 0; i < plugins; ++i) {
+    const auto file = plugin_file(folder_.path(), i);
+    host_.set_plugin("n" + std::to_string(i), {file});
+    host_.accept(file);
+    uses.uses[contract_id(i)] = {"*"};
+  }
+  host_.set_caller("bench", std::move(uses));
+  const auto begun = std::chrono::steady_clock::now();
+  host_.start();
+  time_to_ready_ = std::chrono::steady_clock::now() - begun;
+  caller_ = host_.connect("bench");
+  std::vector<std::string> publish;
+  for (int i = 0; i < plugins; ++i)
+    publish.push_back(subject(i));
+  client_credentials_ = credentials("client", std::move(publish), {caller_->key().inbox_prefix() + ".>"});
+  client_ = std::make_unique<RawConnection>(host_.nats().url(), &loop_, false, [this](natsOptions *options) {
+    return natsOptions_SetUserCredentialsFromFiles(options, client_credentials_.c_str(), nullptr);
+  });
+}
+
+HostSite::~HostSite() {
+  loop_.end();
+  host_.stop();
+}
+
+std::string HostSite::credentials(const std::string &name, std::vector<std::string> publish,
+                                  std::vector<std::string> subscribe) const {
+  return write_credentials(host_.bundle(), folder_ / name, std::move(publish), std::move(subscribe));
+}
+
+std::size_t HostSite::rss_kb() {
+  return test::figures_of_process(host_.process().pid()).rss_kb;
+}
+
+EchoFigures HostSite::measure(const std::vector<int> &plugins, std::size_t window, std::size_t count) {
+  const std::string payload = R"({"message":")" + std::string(114, 'x') + R"("})";
+  std::vector<std::string> subjects;
+  for (const int plugin : plugins)
+    subjects.push_back(subject(plugin));
+  const auto requests = sign_requests(caller_->key(), subjects, payload, count);
+  return measure_requests(client_->get(), requests, caller_->key().inbox_prefix(), window);
+}
+
+HostSite::Connections HostSite::open_bare_connections(int count) {
+  RawLoop loop;
+  const auto before = test::figures_of_process(::getpid()).rss_kb;
+  const auto begun = std::chrono::steady_clock::now();
+  std::vector<std::unique_ptr<RawConnection>> connections;
+  std::vector<natsSubscription *> subscriptions;
+  for (int i = 0; i < count; ++i) {
+    const std::string own = "bare." + std::to_string(i);
+    const auto file = credentials("bare", {}, {own});
+    auto &connection = *connections.emplace_back(
+        std::make_unique<RawConnection>(host_.nats().url(), &loop, false, [&file](natsOptions *options) {
+          return natsOptions_SetUserCredentialsFromFiles(options, file.c_str(), nullptr);
+        }));
+    natsSubscription *subscription = nullptr;
+    check(natsConnection_Subscribe(
+              &subscription, connection.get(), own.c_str(),
+              [](natsConnection *, natsSubscription *, natsMsg *message, void *) { natsMsg_Destroy(message); },
+              nullptr),
+          "subscription");
+    subscriptions.push_back(subscription);
+    check(natsConnection_FlushTimeout(connection.get(), 5000), "flush");
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+  const auto after = test::figures_of_process(::getpid()).rss_kb;
+  for (auto *subscription : subscriptions)
+    natsSubscription_Destroy(subscription);
+  loop.end();
+  return {taken.count(), static_cast<double>(after) - static_cast<double>(before)};
+}
+
+} // namespace trellis::bench
