@@ -30,10 +30,9 @@ void skip_elsewhere() {
 }
 
 struct FrozenHost : LiveHost {
-  FrozenHost(const std::string &minor, const std::string &contract, const std::string &answer = "42") {
+  FrozenHost(const std::string &minor, const std::string &contract) {
     const auto file = frozen_dir() / minor / "service.so";
-    set_plugin("frozen",
-               {.file = file, .lines = "deadline_ms = 3000\n[plugins.frozen.config]\nanswer = " + answer + "\n"});
+    set_plugin("frozen", {.file = file, .lines = "deadline_ms = 3000\n[plugins.frozen.config]\nanswer = 42\n"});
     set_plugin("echo", {built("echo-c.so")});
     accept(file);
     accept(built("echo-c.so"));
@@ -159,17 +158,12 @@ TEST_CASE("a plugin of 1.1 serves a feed, and is told when nobody receives it") 
   CHECK(frozen.host.logged({"frozen 1.1 cancelled 0"}));
 }
 
-TEST_CASE("a plugin of 1.1 counts, is asked for its health, and has its settings checked") {
+TEST_CASE("a plugin of 1.1 counts, and is asked for its health") {
   skip_elsewhere();
-  {
-    OneOne frozen;
-    CHECK(frozen.act("count") == R"({"status":0})");
-    const auto health = frozen.clerk->call(kOneOne, "Frozen.Health", "{}");
-    const auto told = health ? *health : error_text(health);
-    CHECK_THAT(told, ContainsSubstring(R"("name":"frozen check")"));
-    CHECK_THAT(told, ContainsSubstring("as fine as then"));
-  }
-  const FrozenHost refused("1.1", kOneOne, "41");
-  CHECK(refused.logged({"plugin failed", "\"frozen\"", "answer"}));
-  CHECK(refused.count_logged({"plugin running", "\"frozen\""}) == 0);
+  OneOne frozen;
+  CHECK(frozen.act("count") == R"({"status":0})");
+  const auto health = frozen.clerk->call(kOneOne, "Frozen.Health", "{}");
+  const auto told = health ? *health : error_text(health);
+  CHECK_THAT(told, ContainsSubstring(R"("name":"frozen check")"));
+  CHECK_THAT(told, ContainsSubstring("as fine as then"));
 }
