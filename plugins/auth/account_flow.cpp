@@ -96,7 +96,7 @@ bool allows_provider(const AccountFlow &flow, std::string_view provider) {
 }
 
 std::string new_password_reset(AccountFlow &flow, const Identity &identity, UnixMs now, UnixMs lives_ms) {
-  const auto secret = new_secret_ulid();
+  auto secret = new_secret_ulid();
   flow.flow_id_hash = opaque_token_hash(secret);
   flow.kind = "local_password_reset";
   flow.target_user_id = identity.user_id;

@@ -80,7 +80,7 @@ Refusal check_username(Reader &db, const std::string &username, const std::strin
 }
 
 Refusal check_reset(const Core &core, Reader &db, const AccountFlow &flow, const Asked &asked) {
-  if (const auto refusal = check_target(db, flow)) return refusal;
+  if (auto refusal = check_target(db, flow)) return refusal;
   if (!flow.target_identity_id || !flow.target_local_username) return {403, "flow_missing_local_identity"};
   if (asked.username && *asked.username != *flow.target_local_username) return {400, "local_username_mismatch"};
   const auto own = local_identities(db, *flow.target_user_id);
@@ -91,7 +91,7 @@ Refusal check_reset(const Core &core, Reader &db, const AccountFlow &flow, const
 }
 
 Refusal check_link(const Core &core, Reader &db, const AccountFlow &flow, const Asked &asked) {
-  if (const auto refusal = check_target(db, flow)) return refusal;
+  if (auto refusal = check_target(db, flow)) return refusal;
   if (!asked.username) return {400, "local_username_mismatch"};
   if (too_short(core, asked)) return {400, "local_password_too_short"};
   return check_username(db, *asked.username, *flow.target_user_id);

@@ -51,7 +51,7 @@ private:
     UnixMs now;
   };
   Result<Verdict> decide(const CalloutRequest &request);
-  Result<Verdict> admit(const Attempt &attempt, Principal principal, std::uint64_t seen_version);
+  Result<Verdict> admit(const Attempt &attempt, const Principal &principal, std::uint64_t seen_version);
   Result<void> refresh_offer(Offer offer, UnixMs now);
   Result<std::string> store(const Principal &principal);
   void announce(const Attempt &attempt, const Session &session, const std::optional<ConnectionRecord> &connection);
@@ -89,13 +89,13 @@ Result<Verdict> Callout::State::decide(const CalloutRequest &request) {
     if (const auto refreshed = refresh_offer(std::move(*decision->offer), now); !refreshed)
       return tl::make_unexpected(refreshed.error());
   if (!decision->principal) return Verdict{decision->denial, {}};
-  return admit(attempt, std::move(*decision->principal), seen_version);
+  return admit(attempt, *decision->principal, seen_version);
 }
 
 // A revocation may come between our look and the presence record, and find nobody to kick. So what was decided is
 // looked at once more when anything changed meanwhile; whoever revokes after that finds the record. The session's other
 // connections are the business of whoever revoked it.
-Result<Verdict> Callout::State::admit(const Attempt &attempt, Principal principal, std::uint64_t seen_version) {
+Result<Verdict> Callout::State::admit(const Attempt &attempt, const Principal &principal, std::uint64_t seen_version) {
   Verdict verdict;
   verdict.user_jwt = issue_user_jwt(principal, attempt.request, attempt.token.use, terms(), attempt.now);
   auto denial = store(principal);

@@ -1,7 +1,10 @@
 // Plugins as they were built when each minor version of the ABI was published, byte for byte: what was promised then is
 // kept now. plugin-api/README.md says how a new minor gets one.
+#include "artifact/artifact.h"
 #include "live_host.h"
+#include "runtime/feed_client.h"
 #include "support/nats_server.h"
+#include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <set>
@@ -13,6 +16,7 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 constexpr char kOneZero[] = "test.frozen-one-zero@v1";
+constexpr char kOneOne[] = "test.frozen-one-one@v1";
 
 std::filesystem::path frozen_dir() {
   return std::filesystem::path(TRELLIS_SOURCE_ROOT) / "plugin-api/abi/frozen";
@@ -47,6 +51,31 @@ struct OneZero {
   std::unique_ptr<Caller> clerk;
 };
 
+struct OneOne {
+  OneOne() : host("1.1", kOneOne), clerk(host.connect("clerk")) {}
+  // The status that the plugin got.
+  std::string act(const std::string &mode) {
+    const auto result =
+        clerk->call(kOneOne, "FrozenOneOne.Do", R"({"mode":")" + mode + R"("})", {.timeout = std::chrono::seconds(10)});
+    return result ? *result : error_text(result);
+  }
+  std::unique_ptr<FeedReader> watch(const std::string &input) {
+    const auto contract = Artifact::open(frozen_dir() / "1.1/service.so").value().manifest();
+    auto method = std::make_shared<const FeedMethod>(compile_feed(contract, "FrozenOneOne.Watch").value());
+    return std::make_unique<FeedReader>(
+        FeedParticipant{clerk->transport(), clerk->key(), [] { return unix_ms_now() / 1000; }}, std::move(method),
+        input, FeedOptions{});
+  }
+  FrozenHost host;
+  std::unique_ptr<Caller> clerk;
+};
+
+// The next event of a feed, or why there is none.
+std::string next_of(FeedReader &reader) {
+  const auto item = reader.next(FeedReader::Clock::now() + std::chrono::seconds(10));
+  return item ? item->event : "ended: " + item.error().envelope.to_json();
+}
+
 } // namespace
 
 TEST_CASE("the frozen plugins are those that were published") {
@@ -58,7 +87,7 @@ TEST_CASE("the frozen plugins are those that were published") {
     const auto sums = read_file(entry.path() / "SHA256SUMS");
     CHECK_THAT(sums, ContainsSubstring(hex(sha256(as_bytes(read_file(entry.path() / "service.so")))) + "  service.so"));
   }
-  CHECK(minors.contains("1.0"));
+  CHECK(minors == std::set<std::string>{"1.0", "1.1"});
 }
 
 TEST_CASE("a plugin of 1.0 finds in today's host what 1.0 promised") {
@@ -96,4 +125,45 @@ TEST_CASE("a plugin of 1.0 calls other contracts and uses its connection") {
   CHECK(frozen.act("transport").value() == R"({"status":0,"bytes":true})");
   CHECK(frozen.act("denied").value() == R"({"status":3,"bytes":false})");
   CHECK(frozen.host.logged({"refused by the NATS server", "rpc.v1.Somebody.Else", "\"frozen\""}));
+}
+
+TEST_CASE("a plugin of 1.1 publishes events and hears them") {
+  skip_elsewhere();
+  OneOne frozen;
+  CHECK(frozen.act("publish-badly") == R"({"status":1})");
+  // No control plane here, so no stream: nothing acknowledges, and live listeners hear it all the same.
+  CHECK(frozen.act("publish") == R"({"status":4})");
+  CHECK(frozen.act("publish-stored") == R"({"status":4})");
+  CHECK(frozen.act("publish-async") == R"({"status":0})");
+  CHECK(frozen.host.logged({"frozen 1.1 published 4"}));
+  CHECK(frozen.host.logged({"frozen 1.1 heard 31"})); // bytes of its subject
+  CHECK(frozen.host.count_logged({"frozen 1.1 heard half of"}) == 0);
+}
+
+TEST_CASE("a plugin of 1.1 serves a feed, and is told when nobody receives it") {
+  skip_elsewhere();
+  OneOne frozen;
+  auto watching = frozen.watch("{}");
+  REQUIRE(watching->open());
+  CHECK(next_of(*watching) == R"({"tick":1})");
+  CHECK(next_of(*watching) == R"({"tick":2})");
+  CHECK(frozen.host.logged({"frozen 1.1 watched 0"}));
+  CHECK(frozen.host.logged({"frozen 1.1 emitted badly 1"}));
+  auto failing = frozen.watch(R"({"then":"fail"})");
+  REQUIRE(failing->open());
+  CHECK(next_of(*failing) == R"({"tick":1})");
+  CHECK(next_of(*failing) == R"({"tick":2})");
+  CHECK_THAT(next_of(*failing), ContainsSubstring("ended: "));
+  CHECK(frozen.host.stop() == 0);
+  CHECK(frozen.host.logged({"frozen 1.1 cancelled 0"}));
+}
+
+TEST_CASE("a plugin of 1.1 counts, and is asked for its health") {
+  skip_elsewhere();
+  OneOne frozen;
+  CHECK(frozen.act("count") == R"({"status":0})");
+  const auto health = frozen.clerk->call(kOneOne, "Frozen.Health", "{}");
+  const auto told = health ? *health : error_text(health);
+  CHECK_THAT(told, ContainsSubstring(R"("name":"frozen check")"));
+  CHECK_THAT(told, ContainsSubstring("as fine as then"));
 }

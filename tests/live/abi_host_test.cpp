@@ -50,11 +50,15 @@ std::string failures(const CallResult &result) {
 
 TEST_CASE("the host keeps what plugin.h promises to a plugin that looks closely") {
   ProbeHost host;
-  for (const std::string group : {"core", "extensions", "calls", "request", "rpc sizes", "rpc arguments",
-                                  "rpc statuses", "rpc async", "transport", "keep"}) {
+  for (const std::string group :
+       {"core", "extensions", "calls", "request", "rpc sizes", "rpc arguments", "rpc statuses", "rpc async",
+        "transport", "keep", "events", "delivery", "feeds", "metrics"}) {
     INFO(group);
     CHECK(failures(host.run(group)) == "");
   }
+  const auto health = host.clerk->call(kProbe, "Probe.Health", "{}");
+  CHECK_THAT(health ? *health : error_text(health), ContainsSubstring(R"("name":"guarded")"));
+  CHECK_THAT(health ? *health : error_text(health), ContainsSubstring("nothing behind me"));
   CHECK(host.clerk->call("acme.echo@v1", "Echo.Say", R"({"message":"fine"})"));
   CHECK(host.stop() == 0);
   for (const std::string step : {"create", "start", "stop", "destroy"}) {

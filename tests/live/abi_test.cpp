@@ -124,6 +124,21 @@ TEST_CASE("failures in create and start carry the plugin's words") {
   }
 }
 
+TEST_CASE("a create that fails has made nothing, whatever it stored") {
+  Bench bench(16);
+  CHECK(bench.logged({"plugin failed", "create_failed", "\"variant\"", "didn't want to be made"}));
+  CHECK(bench.stop() == 0);
+  CHECK(bench.count_logged({"variant destroyed"}) == 0);
+}
+
+TEST_CASE("a start that fails is followed by destroy, not by stop") {
+  Bench bench(17);
+  CHECK(bench.logged({"plugin failed", "start_failed", "\"variant\"", "didn't want to start"}));
+  CHECK(bench.logged({"variant destroyed"}));
+  CHECK(bench.stop() == 0);
+  CHECK(bench.count_logged({"variant stopped"}) == 0);
+}
+
 TEST_CASE("a stop that throws is logged and doesn't hold the host up") {
   LiveHost host;
   host.set_plugin("thrower", {.file = built("thrower.so"), .lines = "[plugins.thrower.config]\nfail_in = \"stop\"\n"});

@@ -19,6 +19,8 @@
 #define OTHER_CONTRACT 13 /* the handler names another contract */
 #define COUNTS 14         /* keeps a global counter: two copies must not share it */
 #define HANGS 15          /* create never returns */
+#define FAILED_CREATE 16  /* create fails, but has stored its plugin */
+#define FAILED_START 17
 
 TRELLIS_CONTRACT({
   "format": "trellis.contract.v1", "id": "test.abi@v1", "displayName": "ABI", "description": "One ABI variant.",
@@ -75,6 +77,39 @@ static const trellis_handler extra = {.size = sizeof(trellis_handler),
 static const trellis_handler *const handlers[] = {&handler, VARIANT == DOUBLE_HANDLER ? &handler : &extra};
 #endif
 
+static void note(const char *what) {
+  const trellis_str line = {what, strlen(what)}, nothing = {NULL, 0};
+  host->log(host->self, TRELLIS_LOG_INFO, line, nothing);
+}
+
+static trellis_status fail_to_start(void *self, trellis_error_sink error) {
+  (void)self;
+  const trellis_error words = {.size = sizeof words, .message = TEXT("didn't want to start")};
+  error.report(error.context, &words);
+  return TRELLIS_E_FAILED;
+}
+
+static trellis_status note_stop(void *self, int64_t deadline_unix_ms, trellis_error_sink error) {
+  (void)self, (void)deadline_unix_ms, (void)error;
+  note("variant stopped");
+  return TRELLIS_OK;
+}
+
+static void note_destroy(void *self) {
+  (void)self;
+  note("variant destroyed");
+}
+
+#if VARIANT == SMALL_PLUGIN /* a host that reads these although `size` says no runs into them */
+#define START (trellis_status(*)(void *, trellis_error_sink))(uintptr_t) 16
+#define STOP (trellis_status(*)(void *, int64_t, trellis_error_sink))(uintptr_t) 16
+#define DESTROY (void (*)(void *))(uintptr_t) 16
+#else
+#define START (VARIANT == FAILED_START ? fail_to_start : NULL)
+#define STOP (VARIANT == FAILED_START ? note_stop : NULL)
+#define DESTROY (VARIANT == FAILED_START || VARIANT == FAILED_CREATE ? note_destroy : NULL)
+#endif
+
 #define HANDLER_COUNT                                                                                                  \
   (VARIANT == MISSING_HANDLER ? 0 : VARIANT == UNDECLARED_HANDLER || VARIANT == DOUBLE_HANDLER ? 2 : 1)
 
@@ -82,25 +117,25 @@ struct large_plugin {
   trellis_plugin base;
   void *from_the_future[4];
 };
-static const struct large_plugin plugin = {
-    {.size = VARIANT == SMALL_PLUGIN    ? offsetof(trellis_plugin, start)
-             : VARIANT == LARGE_STRUCTS ? sizeof(struct large_plugin)
-                                        : sizeof(trellis_plugin),
-     .handler_count = HANDLER_COUNT,
-     .handlers = handlers,
-     /* a host that reads these although `size` says no runs into them */
-     .start = VARIANT == SMALL_PLUGIN ? (trellis_status(*)(void *, trellis_error_sink))(uintptr_t)16 : NULL,
-     .stop = VARIANT == SMALL_PLUGIN ? (trellis_status(*)(void *, int64_t, trellis_error_sink))(uintptr_t)16 : NULL,
-     .destroy = VARIANT == SMALL_PLUGIN ? (void (*)(void *))(uintptr_t)16 : NULL},
-    {0}};
+static const struct large_plugin plugin = {{.size = VARIANT == SMALL_PLUGIN    ? offsetof(trellis_plugin, start)
+                                                    : VARIANT == LARGE_STRUCTS ? sizeof(struct large_plugin)
+                                                                               : sizeof(trellis_plugin),
+                                            .handler_count = HANDLER_COUNT,
+                                            .handlers = handlers,
+                                            .start = START,
+                                            .stop = STOP,
+                                            .destroy = DESTROY},
+                                           {0}};
 
 static trellis_status create(const trellis_host *given, const trellis_plugin **out, trellis_error_sink error) {
-  (void)error;
   host = given;
   while (VARIANT == HANGS)
     pause();
   if (VARIANT != NULL_PLUGIN) *out = &plugin.base;
-  return TRELLIS_OK;
+  if (VARIANT != FAILED_CREATE) return TRELLIS_OK;
+  const trellis_error words = {.size = sizeof words, .message = TEXT("didn't want to be made")};
+  error.report(error.context, &words);
+  return TRELLIS_E_FAILED;
 }
 
 TRELLIS_EXPORT extern const trellis_plugin_entry trellis_plugin_entry_v1;

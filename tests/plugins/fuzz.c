@@ -22,6 +22,7 @@ TRELLIS_CONTRACT({
     "Any": {"type": "object"}
   },
   "uses": {"required": {"echo": {"contract": "acme.echo@v1", "rpc": {"call": ["Echo.Say"]}}}},
+  "events": {"Fuzz.Happened": {"version": "v1", "subject": "events.v1.Fuzz.Happened", "event": {"schema": "Any"}}},
   "rpc": {
     "Fuzz.Run": {"version": "v1", "subject": "rpc.v1.Fuzz.Run", "input": {"schema": "In"}, "output": {"schema": "Out"}},
     "Fuzz.Hold": {"version": "v1", "subject": "rpc.v1.Fuzz.Hold", "input": {"schema": "Any"}, "output": {"schema": "Any"}}
@@ -84,9 +85,14 @@ static const trellis_str kSensible[] = {TEXT("acme.echo@v1"),
                                         TEXT("trellis.metrics/1"),
                                         TEXT("trellis.connections/1"),
                                         TEXT("trellis.surface/1"),
+                                        TEXT("Fuzz.Happened"),
+                                        TEXT("fuzz.counted"),
+                                        TEXT("outcome"),
                                         {NULL, 0},
                                         {NULL, 9},
                                         {NULL, SIZE_MAX}};
+
+#define EMPTY (sizeof kSensible / sizeof *kSensible - 3)
 
 static trellis_str any_text(struct fuzzer *self) {
   if (below(self, 4) != 0) return kSensible[below(self, sizeof kSensible / sizeof *kSensible)];
@@ -125,6 +131,12 @@ static void swallow_reply(void *context, trellis_status status, trellis_str outp
   if (error) swallow_error(&sink, error);
 }
 
+static void swallow_published(void *context, trellis_status status, const trellis_error *error) {
+  static char sink;
+  (void)context, (void)status;
+  if (error) swallow_error(&sink, error);
+}
+
 static uint32_t any_size(struct fuzzer *self, size_t full) {
   return below(self, 3) != 0 ? (uint32_t)full : (uint32_t)below(self, full + 1);
 }
@@ -149,8 +161,8 @@ static void fuzz_rpc(struct fuzzer *self, char *sink) {
   call.contract_id = sensible ? kSensible[0] : any_text(self);
   call.name = sensible ? kSensible[1] : any_text(self);
   call.input = any_text(self);
-  call.traceparent = below(self, 2) ? kSensible[27] : any_text(self);
-  call.tracestate = below(self, 2) ? kSensible[27] : any_text(self);
+  call.traceparent = below(self, 2) ? kSensible[EMPTY] : any_text(self);
+  call.tracestate = below(self, 2) ? kSensible[EMPTY] : any_text(self);
   const trellis_sink out = {sink, below(self, 4) ? swallow : NULL};
   const trellis_error_sink error = {sink, below(self, 4) ? swallow_error : NULL};
   if (below(self, 2))
@@ -180,6 +192,49 @@ static void fuzz_transport(struct fuzzer *self, char *sink) {
     transport->request(host->self, subject, any_text(self), given, count, 1 + (uint32_t)below(self, 5), out, error);
 }
 
+static void fuzz_events(struct fuzzer *self, char *sink) {
+  const trellis_str id = TEXT(TRELLIS_EXT_EVENTS);
+  const trellis_events_v1 *events = host->get_extension(host->self, id);
+  trellis_event event = {.size = any_size(self, sizeof event), .timeout_ms = 1 + (uint32_t)below(self, 5)};
+  const bool sensible = below(self, 2);
+  event.contract_id = sensible ? (trellis_str)TEXT("test.fuzz@v1") : any_text(self);
+  event.name = sensible ? (trellis_str)TEXT("Fuzz.Happened") : any_text(self);
+  event.payload = any_text(self);
+  event.traceparent = below(self, 2) ? kSensible[EMPTY] : any_text(self);
+  event.tracestate = below(self, 2) ? kSensible[EMPTY] : any_text(self);
+  const trellis_event *given = below(self, 32) ? &event : NULL;
+  const trellis_sink out = {sink, below(self, 4) ? swallow : NULL};
+  const trellis_error_sink error = {sink, below(self, 4) ? swallow_error : NULL};
+  switch (below(self, 4)) {
+  case 0: events->publish(host->self, given, out, error); break;
+  case 1: events->publish_async(host->self, given, below(self, 8) ? swallow_published : NULL, NULL, error); break;
+  case 2: events->publish_prepared(host->self, any_text(self), event.timeout_ms, out, error); break;
+  default: events->prepare(host->self, given, out, error); break;
+  }
+}
+
+static void fuzz_metrics_and_feeds(struct fuzzer *self, char *sink) {
+  const trellis_str metrics_id = TEXT(TRELLIS_EXT_METRICS), feeds_id = TEXT(TRELLIS_EXT_FEEDS);
+  const trellis_metrics_v1 *metrics = host->get_extension(host->self, metrics_id);
+  const trellis_feeds_v1 *feeds = host->get_extension(host->self, feeds_id);
+  const trellis_error_sink error = {sink, below(self, 4) ? swallow_error : NULL};
+  trellis_metric metric = {.size = any_size(self, sizeof metric), .kind = (uint32_t)below(self, 5)};
+  metric.name = any_text(self);
+  metric.unit = any_text(self);
+  metric.description = any_text(self);
+  const trellis_header attributes[2] = {{any_text(self), any_text(self)}, {any_text(self), any_text(self)}};
+  const uint64_t bits = next(self);
+  double value; /* any of them: infinities, NaNs, denormals */
+  memcpy(&value, &bits, sizeof value);
+  switch (below(self, 5)) {
+  case 0: feeds->emit(host->self, next(self), any_text(self), error); break;
+  case 1: feeds->fail(host->self, next(self), NULL); break;
+  case 2: feeds->close(host->self, next(self)); break;
+  case 3: feeds->state(host->self, next(self)); break;
+  default: metrics->record(host->self, &metric, value, attributes, below(self, 3));
+  }
+}
+
 static void fuzz_rest(struct fuzzer *self, char *sink) {
   const trellis_sink out = {sink, below(self, 4) ? swallow : NULL};
   switch (below(self, 4)) {
@@ -198,10 +253,12 @@ static void *fuzz(void *context) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   const long long end = now.tv_sec * 1000LL + now.tv_nsec / 1000000 + self->ms;
   do {
-    switch (below(self, 4)) {
+    switch (below(self, 6)) {
     case 0: fuzz_calls(self); break;
     case 1: fuzz_rpc(self, &sink); break;
     case 2: fuzz_transport(self, &sink); break;
+    case 3: fuzz_events(self, &sink); break;
+    case 4: fuzz_metrics_and_feeds(self, &sink); break;
     default: fuzz_rest(self, &sink); break;
     }
     ++self->calls;

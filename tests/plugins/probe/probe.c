@@ -16,6 +16,8 @@ TRELLIS_CONTRACT({
   "kind": "service",
   "schemas": {
     "In": {"type": "object", "required": ["group"], "properties": {"group": {"type": "string"}, "size": {"type": "integer"}}},
+    "Any": {"type": "object"},
+    "Happened": {"type": "object", "required": ["what"], "properties": {"what": {"type": "string"}}},
     "Out": {"type": "object", "required": ["checks", "failed"], "properties": {
       "checks": {"type": "integer"}, "failed": {"type": "array", "items": {"type": "string"}}}}
   },
@@ -24,8 +26,11 @@ TRELLIS_CONTRACT({
     "odd": {"contract": "test.odd@v1", "rpc": {"call": ["Odd.Do"]}}
   }},
   "rpc": {
-    "Probe.Run": {"version": "v1", "subject": "rpc.v1.Probe.Run", "input": {"schema": "In"}, "output": {"schema": "Out"}}
-  }
+    "Probe.Run": {"version": "v1", "subject": "rpc.v1.Probe.Run", "input": {"schema": "In"}, "output": {"schema": "Out"}},
+    "Probe.Health": {"version": "v1", "subject": "rpc.v1.Probe.Health", "input": {"schema": "Any"},
+                     "output": {"schema": "Any"}}
+  },
+  "events": {"Probe.Happened": {"version": "v1", "subject": "events.v1.Probe.Happened", "event": {"schema": "Happened"}}}
 });
 
 /* ------------------------------------------------------------------------------------------------- what groups use */
@@ -220,7 +225,11 @@ static const struct {
                {"rpc arguments", probe_rpc_arguments},
                {"rpc statuses", probe_rpc_statuses},
                {"rpc async", probe_rpc_async},
-               {"transport", probe_transport}};
+               {"transport", probe_transport},
+               {"events", probe_events},
+               {"delivery", probe_delivery},
+               {"feeds", probe_feeds},
+               {"metrics", probe_metrics}};
 
 static bool is_group(const trellis_request *request, const char *name) {
   char wanted[80];
@@ -320,18 +329,30 @@ static const trellis_handler handler = {.size = sizeof(trellis_handler),
                                         .contract_id = TEXT("test.probe@v1"),
                                         .name = TEXT("Probe.Run"),
                                         .rpc = run};
-static const trellis_handler *const handlers[] = {&handler};
+static const trellis_handler listener = {.size = sizeof(trellis_handler),
+                                         .kind = TRELLIS_SURFACE_EVENT,
+                                         .contract_id = TEXT("test.probe@v1"),
+                                         .name = TEXT("Probe.Happened"),
+                                         .event = probe_listen};
+static const trellis_handler *const handlers[] = {&handler, &listener};
+
+static const void *get_extension(void *self, trellis_str id) {
+  (void)self;
+  const size_t size = sizeof(TRELLIS_EXT_HEALTH) - 1;
+  return id.size == size && memcmp(id.data, TRELLIS_EXT_HEALTH, size) == 0 ? probe_health() : NULL;
+}
 
 static trellis_status create(const trellis_host *host, const trellis_plugin **out, trellis_error_sink error) {
   (void)error;
   instance.host = host;
   instance.plugin = (trellis_plugin){.size = sizeof(trellis_plugin),
-                                     .handler_count = 1,
+                                     .handler_count = 2,
                                      .self = &instance,
                                      .handlers = handlers,
                                      .start = start,
                                      .stop = stop,
-                                     .destroy = destroy};
+                                     .destroy = destroy,
+                                     .get_extension = get_extension};
   probe_report made = {0}, *report = &made;
   probe_core(&instance, report, NULL);
   probe_unconnected(&instance, report);

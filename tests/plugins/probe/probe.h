@@ -63,6 +63,12 @@ void probe_rpc_arguments(probe *self, probe_report *report, const trellis_reques
 void probe_rpc_statuses(probe *self, probe_report *report, const trellis_request *request);
 void probe_rpc_async(probe *self, probe_report *report, const trellis_request *request);
 void probe_transport(probe *self, probe_report *report, const trellis_request *request);
+void probe_events(probe *self, probe_report *report, const trellis_request *request);
+void probe_delivery(probe *self, probe_report *report, const trellis_request *request);
+void probe_feeds(probe *self, probe_report *report, const trellis_request *request);
+void probe_metrics(probe *self, probe_report *report, const trellis_request *request);
+trellis_status probe_listen(void *self, const trellis_event_delivery *event, trellis_error_sink error);
+const void *probe_health(void);
 /* Where there is no connection: in create, and in destroy. */
 void probe_unconnected(probe *self, probe_report *report);
 
