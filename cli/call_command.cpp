@@ -1,7 +1,7 @@
 #include "call_diagnostics.h"
 #include "call_errors.h"
-#include "call_login.h"
 #include "call_setup.h"
+#include "call_target.h"
 #include "commands.h"
 #include "last_problem.h"
 #include "nats/nats_transport.h"
@@ -17,16 +17,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kConnectLimit{5000};
 
-NatsOptions connection_options(const CallTarget &target, LastProblem &problem) {
-  NatsOptions options;
-  options.servers = target.servers;
-  options.name = "trellis call";
-  options.inbox_prefix = target.key.inbox_prefix();
-  options.credentials = target.credentials;
-  options.on_problem = [&problem](const Error &error) { problem.set(error); };
-  return options;
-}
-
 CallResult perform(const CallArguments &arguments, const CallTarget &target, NatsLoop &loop, Transport &transport,
                    std::ostream &notes) {
   if (is_diagnostic(arguments)) return run_diagnostic(arguments, target, loop, transport, notes);
@@ -37,32 +27,6 @@ CallResult perform(const CallArguments &arguments, const CallTarget &target, Nat
   return client.call_and_wait(target.method, arguments.input, options);
 }
 
-// With files, unless there is a login session and nothing names files.
-Result<CallTarget> find_target(const CallArguments &arguments, Output &out) {
-  if (arguments.config.empty() && arguments.caller.empty() && has_login()) return call_with_login(arguments, out);
-  auto setup = prepare_call(arguments, out.err());
-  if (!setup) return tl::unexpected(setup.error());
-  // Asked here too, so that a mistake in the policy file is told as such and not as a connection that fails.
-  if (const auto credentials = setup->policy->caller_credentials(setup->key.text()); !credentials)
-    return tl::unexpected(credentials.error());
-  return target_of(std::move(*setup));
-}
-
-Error not_connected(const CallTarget &target, const Error &problem) {
-  Error error{"not_connected", target.servers.front(), "can't connect to NATS: " + problem.text(), {}, {}};
-  // A session for one rpc is made again sooner than its end is explained.
-  if (problem.code == connect_error::kDenied && !target.session_file.empty() && remove_session(target.session_file))
-    error.expected = "a live session: the stored one for this rpc is deleted, call again to sign in";
-  return error;
-}
-
-int fail_call(const CallArguments &arguments, const CallTarget &target, const CallError &error, Output &out) {
-  if (!target.session_file.empty())
-    return out.fail(explain_session_error(call_error(error, arguments.rpc), target.session_file));
-  out.err() << printable(error_text(error)) << std::endl;
-  return 1;
-}
-
 int run_call(const CallArguments &arguments, Output &out) {
   if (const auto checked = check_diagnostics(arguments); !checked) return out.fail(checked.error());
   const auto target = find_target(arguments, out);
@@ -70,7 +34,7 @@ int run_call(const CallArguments &arguments, Output &out) {
   const auto loop = NatsLoop::start();
   if (!loop) return out.fail(loop.error());
   LastProblem problem;
-  const auto transport = NatsTransport::open(**loop, connection_options(*target, problem));
+  const auto transport = NatsTransport::open(**loop, connection_options(*target, "trellis call", problem));
   if (!transport->wait_connected(kConnectLimit)) return out.fail(not_connected(*target, problem.last()));
 
   const CallResult result = perform(arguments, *target, **loop, *transport, out.err());

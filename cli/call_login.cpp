@@ -17,6 +17,7 @@ constexpr char kLogout[] = "Auth.Sessions.Logout"; // so that `trellis logout` c
 struct Found {
   std::string contract_id;
   RpcMethod method;
+  std::shared_ptr<const FeedMethod> feed = {};
 };
 
 // The rpc of a contract as Trellis.Contract.Get tells it. Schemas are the service's to check: that reply leaves out
@@ -37,9 +38,20 @@ std::optional<Found> rpc_of(const JsonValue &contract, const std::string &name) 
 Result<Found> find_in_file(const CallArguments &arguments) {
   const auto contract = read_contract(arguments.contract);
   if (!contract) return tl::unexpected(contract.error());
-  auto method = compile_rpc(*contract, arguments.rpc);
-  if (!method) return tl::unexpected(method.error());
-  return Found{contract->id(), std::move(*method)};
+  Found found{contract->id(), {}};
+  if (auto compiled = compile_surface(*contract, arguments, found); !compiled) return tl::unexpected(compiled.error());
+  return found;
+}
+
+// The control plane tells no feeds of a contract (05 §7.2), so the subject is the usual one and nothing is checked
+// here.
+Result<Found> assumed_feed(const CallArguments &arguments) {
+  if (arguments.contract.empty())
+    return fail("feed_unknown", arguments.rpc, "a control plane doesn't tell which contract has it",
+                "--contract ID, or --contract FILE");
+  const auto any = Schema::compile(*parse_json("{}"));
+  FeedMethod feed{arguments.rpc, "feeds.v1." + arguments.rpc, {}, *any, *any};
+  return Found{arguments.contract, {}, std::make_shared<const FeedMethod>(std::move(feed))};
 }
 
 // Asks for each active contract, or those called --contract.
@@ -95,6 +107,16 @@ Result<LoginSession> session_for(const Participant &participant, const std::stri
   return fresh;
 }
 
+Result<Found> find_surface(ControlPlane &plane, const CallArguments &arguments) {
+  if (is_file(arguments.contract)) return find_in_file(arguments);
+  return arguments.is_feed ? assumed_feed(arguments) : find_in_catalog(plane, arguments);
+}
+
+std::string feed_use_of(std::string_view contract_id, std::string_view feed) {
+  const auto feeds = JsonObjectText().texts("subscribe", {std::string(feed)}).str();
+  return JsonObjectText().text("contract", contract_id).json("feeds", feeds).str();
+}
+
 std::string use_of(std::string_view contract_id, const std::vector<std::string> &rpcs) {
   return JsonObjectText().text("contract", contract_id).json("rpc", JsonObjectText().texts("call", rpcs).str()).str();
 }
@@ -106,10 +128,12 @@ bool has_login() {
   return std::filesystem::exists(admin_session_file(), ignored);
 }
 
-Result<Participant> call_participant(std::string_view contract_id, std::string_view rpc) {
+Result<Participant> call_participant(std::string_view contract_id, std::string_view rpc, bool is_feed) {
   JsonObjectText required;
   std::vector<std::string> auth{kLogout};
-  if (contract_id == kAuthContract) {
+  if (is_feed) {
+    required.json("service", feed_use_of(contract_id, rpc));
+  } else if (contract_id == kAuthContract) {
     if (rpc != kLogout) auth.emplace_back(rpc);
   } else {
     required.json("service", use_of(contract_id, {std::string(rpc)}));
@@ -119,8 +143,8 @@ Result<Participant> call_participant(std::string_view contract_id, std::string_v
                          .text("format", "trellis.contract.v1")
                          .text("id", "trellis.call@v1")
                          .text("displayName", "trellis call")
-                         .text("description", "Calls " + std::string(rpc) + " of " + std::string(contract_id) +
-                                                  " for an operator at a terminal.")
+                         .text("description", (is_feed ? "Subscribes to " : "Calls ") + std::string(rpc) + " of " +
+                                                  std::string(contract_id) + " for an operator at a terminal.")
                          .text("kind", "agent")
                          .json("uses", JsonObjectText().json("required", required.str()).str())
                          .str();
@@ -132,9 +156,9 @@ Result<Participant> call_participant(std::string_view contract_id, std::string_v
 Result<CallTarget> call_with_login(const CallArguments &arguments, Output &out) {
   auto entered = sign_in(out);
   if (!entered) return tl::unexpected(explain_session_error(entered.error(), admin_session_file()));
-  auto found = is_file(arguments.contract) ? find_in_file(arguments) : find_in_catalog(*entered->plane, arguments);
+  auto found = find_surface(*entered->plane, arguments);
   if (!found) return tl::unexpected(found.error());
-  const auto participant = call_participant(found->contract_id, arguments.rpc);
+  const auto participant = call_participant(found->contract_id, arguments.rpc, arguments.is_feed);
   if (!participant) return tl::unexpected(participant.error());
   auto session = session_for(*participant, entered->session.trellis_url, arguments.rpc, out);
   if (!session) return tl::unexpected(session.error());
@@ -144,6 +168,7 @@ Result<CallTarget> call_with_login(const CallArguments &arguments, Output &out) 
                     std::move(*credentials),
                     std::move(session->key),
                     std::move(found->method),
+                    std::move(found->feed),
                     std::nullopt,
                     call_session_file(participant->digest)};
 }

@@ -19,7 +19,7 @@ bool has_login(); // a session file of this CLI exists
 // no session for it is stored. Errors: those of sign_in and log_in, "rpc_unknown", "rpc_ambiguous".
 Result<CallTarget> call_with_login(const CallArguments &arguments, Output &out);
 
-// The contract that may call `rpc` of `contract_id`.
-Result<Participant> call_participant(std::string_view contract_id, std::string_view rpc);
+// The contract that may call `rpc` of `contract_id`, or subscribe to it when it is a feed.
+Result<Participant> call_participant(std::string_view contract_id, std::string_view rpc, bool is_feed = false);
 
 } // namespace trellis::cli

@@ -70,24 +70,43 @@ Result<SessionKey> caller_key(const StaticPolicyFile &policy, const std::string 
   return key;
 }
 
-} // namespace
+template <class Surface>
+std::vector<std::string> names_of(const std::optional<Named<Surface>> &section) {
+  std::vector<std::string> names;
+  if (section)
+    for (const auto &[name, surface] : *section)
+      names.push_back(name);
+  return names;
+}
 
-Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std::string &rpc) {
+// `kind`: what it is called, "rpc" or "feed".
+template <class NamesOf>
+Result<Manifest> contract_with(const std::vector<Manifest> &known, const std::string &name, const std::string &kind,
+                               const NamesOf &names_of_kind) {
   std::vector<std::string> names;
   const Manifest *found = nullptr;
   for (const Manifest &contract : known) {
-    if (contract.model().rpc)
-      for (const auto &[name, surface] : *contract.model().rpc)
-        names.push_back(name);
-    if (!contract.rpc(rpc)) continue;
+    const auto here = names_of_kind(contract);
+    names.insert(names.end(), here.begin(), here.end());
+    if (std::ranges::find(here, name) == here.end()) continue;
     if (found && found->id() != contract.id())
-      return fail("rpc_ambiguous", rpc, found->id() + " and " + contract.id() + " both have it", "--contract ID");
+      return fail(kind + "_ambiguous", name, found->id() + " and " + contract.id() + " both have it", "--contract ID");
     if (!found) found = &contract;
   }
   if (found) return *found;
-  return fail("rpc_unknown", rpc,
-              "no contract of the plugins in trellis.toml has this rpc" + did_you_mean(closest_name(rpc, names)),
-              "the name of an rpc, or --contract FILE");
+  return fail(kind + "_unknown", name,
+              "no contract of the plugins in trellis.toml has this " + kind + did_you_mean(closest_name(name, names)),
+              "the name of one, or --contract FILE");
+}
+
+} // namespace
+
+Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std::string &rpc) {
+  return contract_with(known, rpc, "rpc", [](const Manifest &contract) { return names_of(contract.model().rpc); });
+}
+
+Result<Manifest> contract_with_feed(const std::vector<Manifest> &known, const std::string &feed) {
+  return contract_with(known, feed, "feed", [](const Manifest &contract) { return names_of(contract.model().feeds); });
 }
 
 Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &notes) {
@@ -103,20 +122,26 @@ Result<CallSetup> prepare_call(const CallArguments &arguments, std::ostream &not
   std::vector<Manifest> known = plugin_contracts(*config, notes);
   const auto chosen = chosen_contracts(arguments.contract, known);
   if (!chosen) return tl::unexpected(chosen.error());
-  const auto contract = contract_with_rpc(*chosen, arguments.rpc);
+  const auto contract =
+      arguments.is_feed ? contract_with_feed(*chosen, arguments.rpc) : contract_with_rpc(*chosen, arguments.rpc);
   if (!contract) return tl::unexpected(contract.error());
-  auto method = compile_rpc(*contract, arguments.rpc);
-  if (!method) return tl::unexpected(method.error());
-  (*policy)->set_known_contracts(std::move(known));
-  return CallSetup{std::move(*config), std::move(*policy), std::move(*key), std::move(*method)};
+  CallSetup setup{std::move(*config), std::move(*policy), std::move(*key), {}, {}};
+  if (auto compiled = compile_surface(*contract, arguments, setup); !compiled) return tl::unexpected(compiled.error());
+  setup.policy->set_known_contracts(std::move(known));
+  return setup;
 }
 
 CallTarget target_of(CallSetup setup) {
   auto credentials = [policy = std::shared_ptr<StaticPolicy>(std::move(setup.policy)), key = setup.key.text()] {
     return policy->caller_credentials(key);
   };
-  return {setup.config.nats_servers, std::move(credentials),  std::move(setup.key),
-          std::move(setup.method),   std::move(setup.config), {}};
+  return {setup.config.nats_servers,
+          std::move(credentials),
+          std::move(setup.key),
+          std::move(setup.method),
+          std::move(setup.feed),
+          std::move(setup.config),
+          {}};
 }
 
 } // namespace trellis::cli

@@ -9,6 +9,7 @@
 #include "contracts/result.h"
 #include "host/config.h"
 #include "policy/policy.h"
+#include "runtime/feed_method.h"
 #include "runtime/rpc_method.h"
 #include "wire/session_key.h"
 #include <cstdint>
@@ -23,7 +24,8 @@
 namespace trellis::cli {
 
 struct CallArguments {
-  std::string rpc, input;
+  std::string rpc, input; // `rpc`: with is_feed the name of a feed
+  bool is_feed = false;
   std::string config;   // "": a login session if there is one and no caller is named, else trellis.toml
   std::string caller;   // "": local, with files
   std::string contract; // "", a contract id, a manifest file or a plugin file
@@ -38,9 +40,10 @@ struct CallTarget {
   std::vector<std::string> servers;
   std::function<Result<ConnectionCredentials>()> credentials;
   SessionKey key;
-  RpcMethod method;
-  std::optional<host::Config> config; // of static policy, whose files --reply-outside needs
-  std::filesystem::path session_file; // of a login session; "" with static policy
+  RpcMethod method;                       // of a call
+  std::shared_ptr<const FeedMethod> feed; // of `trellis feed`
+  std::optional<host::Config> config;     // of static policy, whose files --reply-outside needs
+  std::filesystem::path session_file;     // of a login session; "" with static policy
 };
 
 struct CallSetup {
@@ -48,6 +51,7 @@ struct CallSetup {
   std::unique_ptr<StaticPolicy> policy;
   SessionKey key;
   RpcMethod method;
+  std::shared_ptr<const FeedMethod> feed;
 };
 
 // Plugin files that can't be read are named in `notes` and left out. Errors: those of load_config, StaticPolicy::open
@@ -59,5 +63,22 @@ CallTarget target_of(CallSetup setup);
 
 // The contract among `known` that has the rpc. Errors "rpc_unknown", with the nearest name, and "rpc_ambiguous".
 Result<Manifest> contract_with_rpc(const std::vector<Manifest> &known, const std::string &rpc);
+// The same for a feed. Errors "feed_unknown", "feed_ambiguous".
+Result<Manifest> contract_with_feed(const std::vector<Manifest> &known, const std::string &feed);
+
+// The contract's rpc or feed that the arguments name, compiled into `method` or `feed` of `out`.
+template <class Target>
+Result<void> compile_surface(const Manifest &contract, const CallArguments &arguments, Target &out) {
+  if (arguments.is_feed) {
+    auto feed = compile_feed(contract, arguments.rpc);
+    if (!feed) return tl::unexpected(feed.error());
+    out.feed = std::make_shared<const FeedMethod>(std::move(*feed));
+    return {};
+  }
+  auto method = compile_rpc(contract, arguments.rpc);
+  if (!method) return tl::unexpected(method.error());
+  out.method = std::move(*method);
+  return {};
+}
 
 } // namespace trellis::cli

@@ -8,6 +8,7 @@ namespace trellis::cli {
 void add_call_command(Command root);        // call
 void add_contract_commands(Command root);   // contract check, digest, needs, permissions, diff ...
 void add_deployment_commands(Command root); // svc
+void add_feed_command(Command root);        // feed
 void add_host_commands(Command root);       // host status, reload, keys
 void add_keys_commands(Command root);       // keys new
 void add_local_commands(Command root);      // local init

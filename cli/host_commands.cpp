@@ -5,6 +5,7 @@
 #include "host/control_socket.h"
 #include "host_watch.h"
 #include <memory>
+#include <ostream>
 #include <rapidjson/document.h>
 
 namespace trellis::cli {
@@ -82,6 +83,18 @@ int run_keys(const Options &options, Output &out) {
   return 0;
 }
 
+// As text it is what Prometheus scrapes, and nothing else.
+int run_metrics(const Options &options, Output &out) {
+  const bool as_json = out.format() == Output::Format::json;
+  const auto answer = ask(options, as_json ? R"({"op":"metrics"})" : R"({"op":"metrics","format":"prometheus"})", 10s);
+  if (!answer) return out.fail(answer.error());
+  if (as_json)
+    out.out() << pretty_json(to_json(*answer)) << std::endl;
+  else
+    out.out() << string_member(*answer, "text") << std::flush;
+  return out.out() ? 0 : 1;
+}
+
 int run_reload(const Options &options, Output &out) {
   const auto answer = ask(options, R"({"op":"reload"})", 90s); // the host answers within 60 s
   if (!answer) return out.fail(answer.error());
@@ -107,6 +120,7 @@ void add_host_commands(Command root) {
   status.flag("--watch", options->watch, "show it again and again, with rates, until Ctrl-C");
   status.number("--interval", options->interval_s, 1, 3600, "seconds between two looks of --watch");
   add("reload", "Read trellis.toml and the policy again", run_reload);
+  add("metrics", "What it counts, for Prometheus; docs/metrics.md has every name", run_metrics);
   add("keys", "The public keys of its plugins, for provisioning them", run_keys);
 }
 

@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
   add_deployment_commands(program.root());
   add_host_commands(program.root());
   add_call_command(program.root());
+  add_feed_command(program.root());
   add_plugin_commands(program.root());
   add_run_command(program.root());
   add_contract_commands(program.root());

@@ -4,6 +4,8 @@
 #include "bundle.h"
 #include "file_watch.h"
 #include "file_write.h"
+#include "nats/nats_transport.h"
+#include "transport/jetstream.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
 #include <csignal>
@@ -75,6 +77,7 @@ Result<std::unique_ptr<Sandbox>> Sandbox::open() {
   std::unique_ptr<Sandbox> sandbox(new Sandbox(name));
   if (auto made = sandbox->make_files(); !made) return tl::make_unexpected(made.error());
   if (auto started = sandbox->start_nats(); !started) return tl::make_unexpected(started.error());
+  if (auto made = sandbox->make_event_stream(); !made) return tl::make_unexpected(made.error());
   return sandbox;
 }
 
@@ -120,6 +123,27 @@ Result<void> Sandbox::start_nats() {
     if (nats_url_ = client_url(folder_); !nats_url_.empty()) break;
   if (nats_url_.empty())
     return fail("nats_failed", "nats-server", "it didn't start: " + read_file(log), "version 2.10 or later");
+  return {};
+}
+
+// What a control plane would do (02 §7.7): without the stream no event can be published.
+Result<void> Sandbox::make_event_stream() {
+  const auto user = parse_credentials(read_file(folder_ / "bundle/nats/creds/trellis-auth.creds"));
+  if (!user) return tl::make_unexpected(user.error());
+  const auto loop = NatsLoop::start();
+  if (!loop) return tl::make_unexpected(loop.error());
+  NatsOptions options;
+  options.servers = {nats_url_};
+  options.inbox_prefix = "_INBOX.run";
+  options.credentials = [&user]() -> Result<ConnectionCredentials> {
+    return ConnectionCredentials{{user->jwt, user->seed.clone()}, {}, {}};
+  };
+  const auto transport = NatsTransport::open(**loop, std::move(options));
+  if (!transport->wait_connected(kNatsStart))
+    return fail("nats_failed", "nats-server", "no connection: " + read_file(folder_ / "nats.log"));
+  const auto made = JetStream(*transport).create_stream("trellis", R"({"name":"trellis","subjects":["events.>"]})");
+  transport->close(1s);
+  if (!made) return tl::make_unexpected(made.error());
   return {};
 }
 

@@ -15,6 +15,13 @@ HandlerError read_error(const trellis_error *error) {
   return read;
 }
 
+void report_error(trellis_error_sink sink, const ErrorEnvelope &error) {
+  if (!sink.report) return;
+  const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
+                          str(error.fields)};
+  sink.report(sink.context, &out);
+}
+
 trellis_status status_of_transport(const Error &error) {
   if (error.code == transport_error::kNoResponders || error.code == transport_error::kClosed)
     return TRELLIS_E_UNAVAILABLE;
@@ -38,7 +45,7 @@ Result<Headers> read_headers(const trellis_header *headers, std::size_t count) {
   Headers out;
   for (std::size_t i = 0; i < count; ++i) {
     const auto name = view(headers[i].name), value = view(headers[i].value);
-    if (name.empty() || name.find_first_of(":\r\n ") != std::string_view::npos ||
+    if (name.empty() || !is_text(headers[i].value) || name.find_first_of(":\r\n ") != std::string_view::npos ||
         value.find_first_of("\r\n") != std::string_view::npos)
       return fail("headers", {}, "header " + std::to_string(i) + " is malformed", "a name, and a value of one line");
     out.push_back({std::string(name), std::string(value)});

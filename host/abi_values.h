@@ -25,6 +25,9 @@ inline bool is_text(trellis_str text) {
 // What a plugin wrote into a growable struct, as far as its size covers it. The views live as long as `error`.
 HandlerError read_error(const trellis_error *error);
 
+// Gives a failure's details to a plugin that wants them.
+void report_error(trellis_error_sink sink, const ErrorEnvelope &error);
+
 trellis_status status_of_transport(const Error &error);
 
 // A subject that a message can be published on: tokens without wildcards or white space.

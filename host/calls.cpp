@@ -99,9 +99,9 @@ struct Calls::State {
   void expire_front(std::unique_lock<std::mutex> &lock);
 
   // Answers. Without the lock.
-  void report(CallEvent::Kind kind, const RpcRoute &route, std::string detail) const;
-  void send(const Call &call, const RpcReply &reply) const;
-  void answer(const Call &call, const RpcReply &reply);
+  void report(CallEvent::Kind kind, const Call &call, std::string detail, std::string request_id = {}) const;
+  Sent send(const Call &call, const RpcReply &reply) const;
+  Sent answer(const Call &call, const RpcReply &reply);
   void refuse(const Call &call, bool because_stopping);
   void give_back(trellis_call handle);
   CallPtr take_for_answer(trellis_call handle);
@@ -136,22 +136,30 @@ Calls::State::CallPtr Calls::State::take(trellis_call call) {
   return std::exchange(slot.call, nullptr);
 }
 
-void Calls::State::report(CallEvent::Kind kind, const RpcRoute &route, std::string detail) const {
-  on_event({kind, route.method.name, std::move(detail)});
+void Calls::State::report(CallEvent::Kind kind, const Call &call, std::string detail, std::string request_id) const {
+  on_event({kind, call.route->method.name, std::move(detail), std::move(request_id), call.trace_id});
 }
 
-void Calls::State::send(const Call &call, const RpcReply &reply) const {
-  if (!send_reply(call.route->method, *call.message, reply, call.trace_id))
-    report(CallEvent::Kind::send_failed, *call.route, "the reply could not be sent");
+Sent Calls::State::send(const Call &call, const RpcReply &reply) const {
+  auto *const metrics = call.route->metrics.get();
+  if (metrics) metrics->count(reply, Clock::now() - (call.deadline - limits.deadline));
+  const auto sent = send_reply(call.route->method, *call.message, reply, call.trace_id);
+  if (sent == Sent::whole) return sent;
+  if (metrics) metrics->count_unsent();
+  report(CallEvent::Kind::send_failed, call,
+         "a reply of " + std::to_string(reply.payload.size()) + " bytes; the caller got " +
+             (sent == Sent::as_error ? "an error instead" : "nothing"));
+  return sent;
 }
 
 // The call counts as unanswered until its reply is on its way: who waits for idleness closes the connection next.
-void Calls::State::answer(const Call &call, const RpcReply &reply) {
-  send(call, reply);
+Sent Calls::State::answer(const Call &call, const RpcReply &reply) {
+  const auto sent = send(call, reply);
   const std::lock_guard lock(mutex);
   --counts.unanswered;
   ++counts.answered;
   progress.notify_all();
+  return sent;
 }
 
 void Calls::State::refuse(const Call &call, bool because_stopping) {
@@ -159,7 +167,7 @@ void Calls::State::refuse(const Call &call, bool because_stopping) {
   send(call, because_stopping
                  ? runtime_error_reply(method, kStoppingCode, "the service is stopping", call.trace_id)
                  : runtime_error_reply(method, kOverloadedCode, "the service has too much to do", call.trace_id));
-  if (!because_stopping) report(CallEvent::Kind::overloaded, *call.route, {});
+  if (!because_stopping) report(CallEvent::Kind::overloaded, call, {});
 }
 
 // The call, if the plugin may still answer it; nullptr when it is over, after freeing what the plugin held of it.
@@ -228,7 +236,8 @@ void Calls::State::run_one(trellis_call handle, Call &call) {
                   str(request.traceparent),
                   str(request.tracestate),
                   unix_ms(call.deadline)};
-  call.route->handler(plugin_self, &call.request); // answers now, later, or never; `call` may be gone after this
+  void *const self = call.route->self ? call.route->self : plugin_self;
+  call.route->handler(self, &call.request); // answers now, later, or never; `call` may be gone after this
 }
 
 // So that the list holds about as many entries as there are calls, not all calls of the last ten seconds.
@@ -260,11 +269,12 @@ void Calls::State::expire_front(std::unique_lock<std::mutex> &lock) {
   if (slot.phase == Phase::running) ++counts.abandoned;
   const bool was_waiting = slot.phase == Phase::waiting;
   const CallPtr call = slot.call;
+  const auto request_id = slot.phase == Phase::running ? call->admitted.request_id : std::string();
   lock.unlock();
   const auto text = "no answer within " + std::to_string(limits.deadline.count()) + " ms" +
                     (was_waiting ? " (it waited for a worker all the time)" : "");
   send(*call, runtime_error_reply(call->route->method, kDeadlineCode, text, call->trace_id));
-  report(CallEvent::Kind::deadline, *call->route, text);
+  report(CallEvent::Kind::deadline, *call, text, request_id);
   lock.lock();
   --counts.unanswered;
   ++counts.expired;
@@ -327,9 +337,10 @@ trellis_status Calls::complete(trellis_call handle, std::string_view output) {
   const auto call = state_->take_for_answer(handle);
   if (!call) return TRELLIS_E_GONE;
   const auto reply = success_reply(call->route->method, output, call->trace_id);
-  state_->answer(*call, reply);
-  if (!reply.is_error) return TRELLIS_OK;
-  state_->report(CallEvent::Kind::bad_output, *call->route, "the output breaks the contract: " + reply.payload);
+  const auto sent = state_->answer(*call, reply);
+  if (!reply.is_error) return sent == Sent::as_error ? TRELLIS_E_TOO_LARGE : TRELLIS_OK;
+  state_->report(CallEvent::Kind::bad_output, *call, "the output breaks the contract: " + reply.payload,
+                 call->admitted.request_id);
   return TRELLIS_E_INVALID;
 }
 
@@ -339,7 +350,7 @@ trellis_status Calls::fail(trellis_call handle, const HandlerError &error) {
   const auto answer = error_reply(state_->service, call->route->method, call->admitted, error);
   state_->answer(*call, answer.reply);
   if (answer.well_formed) return TRELLIS_OK;
-  state_->report(CallEvent::Kind::bad_error, *call->route, answer.reply.payload);
+  state_->report(CallEvent::Kind::bad_error, *call, answer.reply.payload, call->admitted.request_id);
   return TRELLIS_E_INVALID;
 }
 
@@ -348,7 +359,7 @@ trellis_status Calls::release(trellis_call handle) {
   if (!call) return TRELLIS_E_GONE;
   const HandlerError gave_up{{}, "the service gave the request up without an answer", {}, {}};
   state_->answer(*call, error_reply(state_->service, call->route->method, call->admitted, gave_up).reply);
-  state_->report(CallEvent::Kind::released, *call->route, "released without an answer");
+  state_->report(CallEvent::Kind::released, *call, "released without an answer", call->admitted.request_id);
   return TRELLIS_OK;
 }
 

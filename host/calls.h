@@ -7,6 +7,7 @@
 #pragma once
 
 #include "contracts/result.h"
+#include "runtime/metrics_rpc.h"
 #include "runtime/rpc_service.h"
 #include "transport/transport.h"
 #include <chrono>
@@ -27,18 +28,35 @@ struct CallLimits {
   std::size_t max_abandoned = 1000;          // calls past their deadline that the plugin still holds
 };
 
-// One wired rpc: what it is, and the plugin's function for it.
+// One wired rpc: what it is, and the function for it.
 struct RpcRoute {
   RpcMethod method;
   trellis_rpc_fn handler = nullptr;
+  void *self = nullptr;                           // its first argument; nullptr: the plugin's
+  std::shared_ptr<RpcServerMetrics> metrics = {}; // counts its requests, if given
 };
 
 // What happened, for the log and the metrics; `plugin` is added by the receiver, which is called from any thread and
 // must not block.
 struct CallEvent {
-  enum class Kind { overloaded, deadline, bad_output, bad_error, send_failed, released } kind;
+  enum class Kind {
+    overloaded,
+    deadline,
+    bad_output,
+    bad_error,
+    send_failed,
+    released,
+    event_undecodable,
+    event_failed,
+    event_lost,
+    event_dropped,
+    event_waits,
+    group_restarting,
+    too_many_streams,
+  } kind;
   std::string surface;
   std::string detail;
+  std::string request_id = {}, trace_id = {}; // as far as known
 };
 
 class Calls {

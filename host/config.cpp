@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "artifact/trust.h"
+#include "isolation/isolation_keys.h"
 #include "settings/config_keys.h"
 #include <algorithm>
 #include <fstream>
@@ -76,6 +77,11 @@ const std::vector<Key<Config>> &host_keys() {
       duration_key<Config>("start_retry_max_ms", &Config::start_retry_max, 100, kHour,
                            "longest pause before a control plane whose start failed is started again; the first one "
                            "is 1 s, and each is twice the one before"),
+      duration_key<Config>("health_interval_ms", &Config::health_interval, 100, kHour,
+                           "time between two heartbeats of a plugin; a health check that takes longer, or 5 s, has "
+                           "failed"),
+      number_key<Config>("isolation_uid_base", &Config::isolation_uid_base, 1000, 0x7FFF'0000,
+                         "with a host that runs as root: the first of 4096 uids that isolated plugins run as"),
   };
   return keys;
 }
@@ -141,8 +147,8 @@ const ConfigNode *store_plugin_table(PluginConfig &plugin, const ConfigNode &nod
   return nullptr;
 }
 
-const std::vector<Key<PluginConfig>> &plugin_keys() {
-  static const std::vector<Key<PluginConfig>> keys{
+std::vector<Key<PluginConfig>> own_plugin_keys() {
+  return {
       path_key<PluginConfig>("path", &PluginConfig::path, "the plugin file (.so)"),
       text_key<PluginConfig>("sha256", &PluginConfig::sha256, "64 lower-case hex digits", is_sha256,
                              "pin: the only file content that may run; without it the file has to be signed"),
@@ -159,6 +165,15 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
       number_key<PluginConfig>(
           "max_abandoned", [](PluginConfig & p) -> auto & { return p.limits.max_abandoned; }, 1, 1'000'000,
           "calls past their deadline that the plugin may still hold"),
+      number_key<PluginConfig>(
+          "max_streams", [](PluginConfig & p) -> auto & { return p.feed_limits.max_streams; }, 1, 1'000'000,
+          "streams of its feeds that this plugin holds; more subscribers are answered `trellis.feed.too_many_streams`"),
+      number_key<PluginConfig>(
+          "max_streams_per_caller", [](PluginConfig & p) -> auto & { return p.feed_limits.max_streams_per_caller; }, 1,
+          1'000'000, "the same for the open streams of one session key"),
+      duration_key<PluginConfig>(
+          "stream_check_ms", [](PluginConfig & p) -> auto & { return p.feed_limits.check_interval; }, 1, 30'000,
+          "at least this often an event of a stream asks whether somebody receives it"),
       choice_key<PluginConfig>(
           "role", &PluginConfig::role,
           Choices<PluginRole>{{"service", PluginRole::service}, {"control-plane", PluginRole::control_plane}},
@@ -168,8 +183,23 @@ const std::vector<Key<PluginConfig>> &plugin_keys() {
           "with policy `plugin`: the deployment that this plugin is an instance of; NAME when absent"),
       {"config", "a table of values that JSON has (no nan, no inf)", "{}",
        "the plugin's own settings, which it gets as a JSON object", false, store_plugin_table},
+      choice_key<PluginConfig>(
+          "isolation", &PluginConfig::isolation,
+          Choices<Isolation>{
+              {"automatic", Isolation::automatic}, {"none", Isolation::none}, {"process", Isolation::process}},
+          "`process`: in a process of its own (docs/isolation.md); `none`: in the host's; `automatic`: in its own when "
+          "the file is neither pinned nor signed, or holds Go"),
   };
-  return keys;
+}
+
+const std::vector<Key<PluginConfig>> &plugin_keys() {
+  static const auto all = [] {
+    auto keys = own_plugin_keys();
+    for (auto &key : isolation::isolation_keys(&PluginConfig::isolation_settings))
+      keys.push_back(std::move(key));
+    return keys;
+  }();
+  return all;
 }
 
 // ------------------------------------------------------------------------------------------------------------ tables

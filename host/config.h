@@ -6,7 +6,9 @@
 
 #include "calls.h"
 #include "contracts/result.h"
+#include "isolation/settings.h"
 #include "log.h"
+#include "runtime/feed_streams.h"
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -25,17 +27,23 @@ struct ConnectionFiles {
 
 enum class PluginRole { service, control_plane };
 
+// Where a plugin's code runs. automatic: in a process of its own when nobody vouches for the file, and for Go.
+enum class Isolation { automatic, none, process };
+
 struct PluginConfig {
   std::string name; // [plugins.NAME]: letters, digits, "-" and "_", at most 64
   std::filesystem::path path;
   std::string sha256; // pin: 64 lower-case hex digits, or "" when not pinned
   bool enabled = true;
   CallLimits limits;              // queue, max_concurrency, deadline_ms, max_abandoned
+  FeedLimits feed_limits;         // max_streams, max_streams_per_caller, stream_check_ms
   std::string config_json = "{}"; // [plugins.NAME.config] as a JSON object
   std::string where;              // file:line of the table, for messages
   PluginRole role = PluginRole::service;
   std::optional<ConnectionFiles> connections; // exactly with the role of the control plane
   std::string deployment;                     // whose instance a service is; never empty after reading
+  Isolation isolation = Isolation::automatic; // decided once the file is known
+  isolation::IsolationSettings isolation_settings;
 };
 
 struct PolicyConfig {
@@ -56,7 +64,9 @@ struct Config {
   std::chrono::milliseconds drain{10000}; // for answering what is in flight when a plugin stops
   std::chrono::milliseconds connect_retry_max{5000};
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
-  std::vector<std::string> nats_servers;             // [nats]
+  std::chrono::milliseconds health_interval{30'000}; // between heartbeats of a plugin
+  std::size_t isolation_uid_base = 90'000;
+  std::vector<std::string> nats_servers; // [nats]
   PolicyConfig policy;
   std::vector<std::string> trusted_signers; // [trust] signers: minisign public keys
   std::vector<PluginConfig> plugins;        // in file order

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "contracts/manifest.h"
+#include "runtime/event_publishing.h"
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,5 +32,14 @@ private:
   mutable std::mutex mutex_; // guards the pointer
   std::shared_ptr<const Contracts> contracts_ = std::make_shared<const Contracts>();
 };
+
+// `known` outlives the function.
+inline FindContract find_in(const ContractDirectory &known) {
+  return [&known](std::string_view contract_id) -> std::optional<Manifest> {
+    const auto contracts = known.snapshot();
+    const auto found = contracts->find(contract_id);
+    return found == contracts->end() ? std::nullopt : std::optional(found->second);
+  };
+}
 
 } // namespace trellis::host

@@ -1,6 +1,7 @@
 #include "control_socket.h"
 
 #include "contracts/json_write.h"
+#include "runtime/metrics_text.h"
 #include "wire/ulid.h"
 #include <atomic>
 #include <cerrno>
@@ -118,6 +119,9 @@ std::string plugin_json(const PluginStatus &plugin) {
       .text("sessionKey", plugin.session_key)
       .number("generations", static_cast<std::int64_t>(plugin.generations))
       .number("maxGenerations", static_cast<std::int64_t>(plugin.max_generations));
+  if (plugin.isolation == Isolation::process) out.text("isolation", "process").text("lastCrash", plugin.last_crash);
+  if (plugin.process)
+    out.number("pid", plugin.process->pid).number("restarts", static_cast<std::int64_t>(plugin.process->restarts));
   if (plugin.counts) out.json("calls", calls_json(*plugin.counts));
   if (plugin.connection) out.json("connection", connection_json(*plugin.connection));
   if (plugin.last_problem) out.json("lastError", problem_json(*plugin.last_problem));
@@ -175,6 +179,22 @@ std::string reload_line(const ControlActions &actions, const std::function<bool(
   });
   if (auto line = wait_for(future, actions.reload_limit, stopping)) return *line;
   return JsonObjectText().flag("ok", true).flag("settled", false).str();
+}
+
+std::string metrics_line(const ControlActions &actions, bool as_text, const std::function<bool()> &stopping) {
+  const auto promise = std::make_shared<std::promise<std::vector<MetricFamily>>>();
+  auto future = promise->get_future();
+  actions.metrics([promise](const std::vector<MetricFamily> &families) { promise->set_value(families); });
+  const auto families = wait_for(future, kStatusLimit, stopping);
+  if (!families) return refusal_line("unavailable", "the host doesn't answer");
+  JsonObjectText out;
+  out.flag("ok", true);
+  if (as_text)
+    out.text("text", prometheus_text(*families));
+  else
+    out.json("metrics", metrics_json(*families));
+  const auto line = out.str();
+  return line.size() < kMaxControlAnswer ? line : refusal_line("too_large", "the host has too many different metrics");
 }
 
 // ------------------------------------------------------------------------------------------------------------- sockets
@@ -310,6 +330,7 @@ ControlActions control_actions(Host &host) {
   ControlActions actions;
   actions.status = [&host](auto done) { host.request_status(std::move(done)); };
   actions.reload = [&host](auto done) { host.request_reload(std::move(done)); };
+  actions.metrics = [&host](auto done) { host.request_metrics(std::move(done)); };
   return actions;
 }
 
@@ -320,7 +341,9 @@ std::string answer_control_request(std::string_view line, const ControlActions &
   if (op == "status") return with_status(actions, stopping, status_line);
   if (op == "keys") return with_status(actions, stopping, keys_line);
   if (op == "reload") return reload_line(actions, stopping);
-  return refusal_line("invalid_request", R"(one line of JSON with "op" = "status", "keys" or "reload" is expected)");
+  if (op == "metrics") return metrics_line(actions, string_member(*request, "format") == "prometheus", stopping);
+  return refusal_line("invalid_request",
+                      R"(one line of JSON with "op" = "status", "keys", "reload" or "metrics" is expected)");
 }
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem::path &state_dir,

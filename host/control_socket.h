@@ -15,11 +15,15 @@
 //                     since this generation began; `connection`, whose state is "connecting", "connected",
 //                     "disconnected" or "closed", since when (the last rotation or reconnect), and until when its
 //                     credentials are good ("": for ever); `lastError` of this generation, absent when it had none.
-//                     generations of maxGenerations: copies of its code in the process.
+//                     generations of maxGenerations: copies of its code in the process. Isolated plugins also have
+//                     "isolation":"process" and "lastCrash", and while they run "pid" (-1 between two processes) and
+//                     "restarts".
 //   {"op":"keys"}     {"ok":true, "keys":[{"plugin":"inventory", "deployment":"inventory", "sessionKey":"..."}, ...]}
 //                     public session keys of the services, for provisioning them at a remote control plane.
 //   {"op":"reload"}   {"ok":true, "settled":true}   as SIGHUP; answered when every plugin has come to rest, or after
 //                     60 s with "settled":false.
+//   {"op":"metrics"}  {"ok":true, "metrics":[...]}   all that is counted, as runtime/metrics_text.h has it; with
+//                     "format":"prometheus" instead {"ok":true, "text":"..."}.
 //   all of them       {"ok":false, "code":"config_syntax", "reason":"..."}   why it was refused; after a refused reload
 //                     everything is as it was. Other codes: "invalid_request", "unavailable" (the host is stopping).
 //
@@ -44,6 +48,7 @@ inline constexpr std::size_t kMaxControlAnswer = std::size_t{16} << 20;
 struct ControlActions {
   std::function<void(std::function<void(const HostStatus &)>)> status;
   std::function<void(Host::ReloadDone)> reload;
+  std::function<void(std::function<void(const std::vector<MetricFamily> &)>)> metrics;
   std::chrono::milliseconds reload_limit{60'000};
 };
 ControlActions control_actions(Host &host);

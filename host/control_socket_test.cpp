@@ -76,6 +76,19 @@ TEST_CASE("keys are those of services that have one") {
         R"({"ok":true,"keys":[{"plugin":"shop","deployment":"shop.eu","sessionKey":"key1"}]})");
 }
 
+TEST_CASE("metrics are answered as JSON, or as the text that Prometheus scrapes") {
+  auto actions = actions_of_a_small_host();
+  actions.metrics = [](const auto &done) {
+    done({{MetricKind::counter, "x.requests", "{request}", "What came.", {{{{"plugin", "shop"}}, 3, {}, {}, 0}}}});
+  };
+  CHECK(ask(actions, R"({"op":"metrics"})") ==
+        R"({"ok":true,"metrics":[{"name":"x.requests","kind":"counter","unit":"{request}","description":"What came.",)"
+        R"("series":[{"attributes":{"plugin":"shop"},"value":3}]}]})");
+  CHECK(ask(actions, R"({"op":"metrics","format":"prometheus"})") ==
+        R"({"ok":true,"text":"# HELP x_requests_total What came.\n# TYPE x_requests_total counter\n)"
+        R"(x_requests_total{plugin=\"shop\"} 3\n"})");
+}
+
 TEST_CASE("a reload is answered with its outcome") {
   auto actions = actions_of_a_small_host();
   CHECK(ask(actions, R"({"op":"reload"})") == R"({"ok":true,"settled":true})");

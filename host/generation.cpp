@@ -1,14 +1,20 @@
 #include "generation.h"
 
 #include "contracts/json_write.h"
+#include "event_surfaces.h"
+#include "feed_surfaces.h"
+#include "health_surfaces.h"
 #include "host_api.h"
 #include "loader.h"
+#include "plugin_connection.h"
+#include "plugin_gauges.h"
 #include "privileged_connections.h"
 #include "rpc_surfaces.h"
 #include "runtime/rpc_client.h"
 #include "wire/ulid.h"
 #include "workers.h"
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
@@ -51,6 +57,13 @@ std::string_view event_text(CallEvent::Kind kind) {
   case CallEvent::Kind::bad_error: return "the handler's error is malformed";
   case CallEvent::Kind::send_failed: return "reply not sent";
   case CallEvent::Kind::released: return "the handler gave the request up";
+  case CallEvent::Kind::event_undecodable: return "event skipped: it breaks its schema";
+  case CallEvent::Kind::event_failed: return "the handler of an event failed";
+  case CallEvent::Kind::event_lost: return "event given up: it failed in every delivery";
+  case CallEvent::Kind::event_dropped: return "live event dropped: its handler is too slow";
+  case CallEvent::Kind::event_waits: return "the plugin's queue is full; a durable event waits";
+  case CallEvent::Kind::group_restarting: return "consumer group interrupted; it starts again";
+  case CallEvent::Kind::too_many_streams: return "subscriber refused: too many open streams";
   }
   return "call event";
 }
@@ -102,40 +115,53 @@ private:
 // Lives on the threads that start and stop it; what other threads touch says so. Members are destroyed in reverse:
 // nothing may call into the instance once `calls` is gone.
 struct Generation::State {
-  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session, LoadedCode idle)
+  State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session,
+        std::string bound, LoadedCode idle)
       : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
-        outgoing(artifact->manifest(), host.contracts),
+        bindings(std::move(bound)), outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
+        gauges(host.metrics.plugin(config.name)), calls_made(gauges.metrics().runtime(), gauges.metrics().errors()),
         api(host.log, config.name, config.config_json, identity_json(host, config, artifact->manifest(), key),
-            privileged.get()),
+            gauges.metrics(), privileged.get()),
         code(std::move(idle)) {}
 
   const HostParts host;
   const PluginConfig config;
   const std::shared_ptr<const Artifact> artifact;
   const SessionKey key;
+  const std::string bindings;
 
   Repeated repeated;
   LastProblem last_problem;
   Outgoing outgoing;
   const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
+  PluginGauges gauges;
+  RpcClientMetrics calls_made;
   HostApi api;
   LoadedCode code;
+  std::unique_ptr<isolation::IsolatedPlugin> isolated; // in place of `code`
   const trellis_plugin *plugin = nullptr;
   PluginPolicy::Tables decides;                 // of the control plane
   std::unique_ptr<NatsTransport> own_transport; // of everybody else
   NatsTransport *transport = nullptr;           // what the surfaces are wired on
   std::unique_ptr<RpcClient> client;
+  std::unique_ptr<EventPublishing> publishing;
   std::unique_ptr<Workers> workers;
   std::vector<std::unique_ptr<SurfaceKind>> surfaces; // the rpcs first
   Calls *calls = nullptr;                             // of the rpcs
+  std::atomic<EventSurfaces *> events = nullptr;      // one of the surfaces
+  FeedStreams *feeds = nullptr;                       // when it has feeds
   bool started = false;                               // the plugin's own start has succeeded
   bool clean = true;                                  // nothing of it was left behind
 
   const Manifest &manifest() const { return artifact->manifest(); }
+  const std::string &program() const { return isolated ? isolated->program() : code.program; }
+  const std::string &version() const { return isolated ? isolated->version() : code.version; }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
 
   Result<void> create();
+  Result<void> create_here();
+  Result<void> create_isolated();
   Result<void> check_extensions();
   Result<void> connect(const std::stop_token &stop);
   Result<void> open_connections();
@@ -153,26 +179,52 @@ struct Generation::State {
   void destroy();
 
   void report(const CallEvent &event);
-  void report(const Error &problem);
-  void report(std::string_view connection, ConnectionState state, const std::string &detail);
+  void keep(const Error &problem) { last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()}); }
 };
 
 Result<void> Generation::State::create() {
+  const auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
+  if (!made) return made;
+  const auto problems =
+      table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, program()));
+  if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
+  return check_extensions();
+}
+
+// The same struct, whose functions reach a process of its own.
+Result<void> Generation::State::create_isolated() {
+  isolation::IsolatedPlugin::Options options{
+      config.name,
+      artifact,
+      config.isolation_settings,
+      config.limits.max_concurrency,
+      config.limits.deadline,
+      host.config.state_dir,
+      host.config.isolation_uid_base,
+      [notify = host.on_quarantined, name = config.name](const std::string &why) { notify(name, why); }};
+  auto made = isolation::IsolatedPlugin::create(std::move(options), api.table());
+  if (!made) return tl::make_unexpected(made.error());
+  isolated = std::move(*made);
+  plugin = isolated->table();
+  return {};
+}
+
+Result<void> Generation::State::create_here() {
   if (!code.entry) {
     auto loaded = load_code(*artifact);
     if (!loaded) return tl::make_unexpected(loaded.error());
     code = std::move(*loaded);
   }
   ErrorText words;
-  const auto status = code.entry->create(api.table(), &plugin, words.sink());
-  if (status != TRELLIS_OK || !plugin)
+  const trellis_plugin *made = nullptr; // a create that fails has made nothing, whatever it left here
+  const auto status = code.entry->create(api.table(), &made, words.sink());
+  if (status != TRELLIS_OK || !made)
     return fail("create_failed", config.name, words.text("create failed with status " + std::to_string(status)));
+  plugin = made;
   if (!TRELLIS_HAS(trellis_plugin, plugin, handlers))
     return fail("create_failed", config.name, "the plugin struct is smaller than its first version",
                 "a trellis_plugin");
-  const auto problems = table_disagreements(*plugin, artifact->manifests(), config.role);
-  if (!problems.empty()) return fail("handlers_disagree", config.name, joined(problems), "one handler for each rpc");
-  return check_extensions();
+  return {};
 }
 
 Result<void> Generation::State::check_extensions() {
@@ -192,9 +244,12 @@ Result<void> Generation::State::check_extensions() {
 
 Result<void> Generation::State::connect(const std::stop_token &stop) {
   if (auto opened = open_connections(); !opened) return opened;
-  client = std::make_unique<RpcClient>(*transport, key, [this] { return host.policy.now(); });
+  client = std::make_unique<RpcClient>(
+      *transport, key, [this] { return host.policy.now(); },
+      [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
-  api.connect({calls, &outgoing, client.get(), transport});
+  publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport);
+  api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
 }
@@ -211,33 +266,27 @@ Result<void> Generation::State::open_connections() {
   options.inbox_prefix = key.inbox_prefix();
   options.backoff_max = host.config.connect_retry_max;
   options.on_state = [this](std::string_view name, ConnectionState state, const std::string &detail) {
-    report(name, state, detail);
+    gauges.connection(name, state == ConnectionState::connected);
+    log_connection_state(host, config, name, state, detail);
   };
-  options.on_problem = [this](std::string_view, const Error &problem) { report(problem); };
+  options.on_problem = [this](std::string_view, const Error &problem) {
+    keep(problem);
+    log_connection_problem(host, config, problem);
+  };
   if (auto opened = privileged->open(host.loop, std::move(options)); !opened) return opened;
   transport = &privileged->trellis();
   return {};
 }
 
 void Generation::State::open_own_connection() {
-  NatsOptions options;
-  options.servers = host.config.nats_servers;
-  options.name = host.config.name + "/" + config.name;
-  options.inbox_prefix = key.inbox_prefix();
-  options.backoff_max = host.config.connect_retry_max;
-  options.credentials = [this] {
-    auto credentials = host.policy.credentials(key, manifest().digest(), "rpc");
-    if (credentials)
-      host.log.write(LogLevel::debug, "credentials issued",
-                     {{"plugin", config.name}, {"expires", credentials->expires_at.value_or(0)}});
-    return credentials;
+  auto options = plugin_connection(host, config, manifest(), key, "rpc");
+  options.on_state = [this, log = std::move(options.on_state)](ConnectionState state, const std::string &detail) {
+    if (auto *listeners = events.load(); listeners && state == ConnectionState::connected) listeners->connected();
+    log(state, detail);
   };
-  options.on_state = [this](ConnectionState state, const std::string &detail) { report({}, state, detail); };
-  options.on_problem = [this](const Error &problem) {
-    report(problem);
-    const bool refused = problem.code == connect_error::kDenied;
-    if (refused) host.policy.connection_denied(key, manifest().digest());
-    if (refused || problem.code == "policy_denied") host.on_denied(config.name);
+  options.on_problem = [this, log = std::move(options.on_problem)](const Error &problem) {
+    keep(problem);
+    log(problem);
   };
   own_transport = NatsTransport::open(host.loop, std::move(options));
   transport = own_transport.get();
@@ -279,10 +328,20 @@ void Generation::State::make_surfaces() {
                                is_control_plane() ? host.control_plane.validator()
                                                   : host.policy.validator_for(*transport, key),
                                service_identity(),
+                               gauges.metrics(),
                                [this](const CallEvent &event) { report(event); }};
   auto rpcs = std::make_unique<RpcSurfaces>(context);
   calls = &rpcs->calls();
+  auto health = std::make_unique<HealthSurfaces>(context, *rpcs, program(), version());
   surfaces.push_back(std::move(rpcs));
+  auto listeners = std::make_unique<EventSurfaces>(context, bindings);
+  events = listeners.get();
+  surfaces.push_back(std::move(listeners));
+  surfaces.push_back(std::move(health));
+  if (is_control_plane() || !has_feeds(manifest())) return;
+  auto served = std::make_unique<FeedSurfaces>(context);
+  feeds = &served->streams();
+  surfaces.push_back(std::move(served));
 }
 
 Result<void> Generation::State::open_surfaces() {
@@ -352,29 +411,18 @@ void Generation::State::destroy() {
 void Generation::State::report(const CallEvent &event) {
   last_problem.set({unix_ms_now(), std::string(event_text(event.kind)) + ": " + event.surface});
   if (const auto times = repeated.count(event.kind); times > 0)
-    host.log.warn(event_text(event.kind),
-                  {{"plugin", config.name}, {"surface", event.surface}, {"detail", event.detail}, {"times", times}});
-}
-
-void Generation::State::report(const Error &problem) {
-  last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()});
-  host.log.warn(
-      problem.code == transport_error::kDenied ? "refused by the NATS server: outside the contract"
-                                               : "connection problem",
-      {{"plugin", config.name}, {"code", problem.code}, {"subject", problem.where}, {"detail", problem.message}});
-}
-
-void Generation::State::report(std::string_view connection, ConnectionState state, const std::string &detail) {
-  if (state == ConnectionState::connected)
-    host.log.info("connected", {{"plugin", config.name}, {"connection", connection}, {"server", detail}});
-  else if (state == ConnectionState::disconnected)
-    host.log.warn("disconnected; connecting again",
-                  {{"plugin", config.name}, {"connection", connection}, {"detail", detail}});
+    host.log.warn(event_text(event.kind), {{"plugin", config.name},
+                                           {"surface", event.surface},
+                                           {"detail", event.detail},
+                                           {"request_id", event.request_id},
+                                           {"trace_id", event.trace_id},
+                                           {"times", times}});
 }
 
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-                       LoadedCode code)
-    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(code))) {}
+                       std::string bindings, LoadedCode code)
+    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(bindings),
+                                     std::move(code))) {}
 
 Generation::~Generation() = default;
 
@@ -397,6 +445,8 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.plugin) state.run_stop(deadline);
   state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
+  state.gauges.clear(state.transport);
+  if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();
   return state.clean;
 }
@@ -409,8 +459,19 @@ LoadedCode Generation::idle_code() const {
   return state_->clean && !state_->plugin ? state_->code : LoadedCode{};
 }
 
+void Generation::sample_metrics() {
+  auto &state = *state_;
+  if (!state.calls) return;
+  state.gauges.sample(state.calls->counts(), *state.transport);
+  // Not told by its changes: those of a predecessor that closes come after the successor's.
+  if (state.own_transport) state.gauges.connection("own", state.own_transport->state() == ConnectionState::connected);
+}
+
 void Generation::rotate() {
+  if (auto *listeners = state_->events.load()) listeners->contracts_changed();
   if (state_->own_transport) state_->own_transport->rotate();
+  for (const auto &surface : state_->surfaces)
+    surface->rotate();
 }
 
 const Manifest &Generation::manifest() const {
@@ -421,6 +482,9 @@ const Artifact &Generation::artifact() const {
 }
 const PluginConfig &Generation::config() const {
   return state_->config;
+}
+const std::string &Generation::bindings() const {
+  return state_->bindings;
 }
 const SessionKey &Generation::key() const {
   return state_->key;
@@ -434,6 +498,11 @@ std::optional<Generation::Connection> Generation::connection() const {
 }
 std::optional<Problem> Generation::last_problem() const {
   return state_->last_problem.last();
+}
+
+std::optional<isolation::IsolatedPlugin::Status> Generation::isolation() const {
+  if (!state_->isolated) return std::nullopt;
+  return state_->isolated->status();
 }
 
 } // namespace trellis::host

@@ -12,10 +12,12 @@
 #include "artifact/artifact.h"
 #include "config.h"
 #include "contract_directory.h"
+#include "isolation/isolated_plugin.h"
 #include "last_problem.h"
 #include "loader.h"
 #include "plugin_policy.h"
 #include "policy/policy.h"
+#include "runtime/metrics_directory.h"
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -34,15 +36,19 @@ struct HostParts {
   const ContractDirectory &contracts;
   const Config &config;
   PluginPolicy &control_plane; // what a generation with that role attaches itself to
+  MetricsDirectory &metrics;
   // [thread-safe] A server refused this plugin's credentials: policy has to be asked again.
   std::function<void(const std::string &plugin)> on_denied;
+  // [thread-safe] An isolated plugin crashed too often and stays down.
+  std::function<void(const std::string &plugin, const std::string &why)> on_quarantined;
 };
 
 class Generation {
 public:
   // `code`: of this artifact, whose instance has ended (idle_code of an earlier generation); empty: a copy is loaded.
+  // `bindings`: `resources` of the policy's answer, JSON, or "".
   Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
-             LoadedCode code = {});
+             std::string bindings, LoadedCode code = {});
   // Call stop() first.
   ~Generation();
   Generation(const Generation &) = delete;
@@ -67,7 +73,9 @@ public:
   const Artifact &artifact() const;
   const PluginConfig &config() const;
   const SessionKey &key() const;
-  // [thread-safe] All three once start has returned.
+  const std::string &bindings() const;
+  // Brings the plugin's metrics up to date. [thread-safe] once start has returned, like all that follow.
+  void sample_metrics();
   Calls::Counts counts() const;
   struct Connection {
     ConnectionState state;
@@ -75,6 +83,7 @@ public:
   };
   std::optional<Connection> connection() const; // what its surfaces are wired on
   std::optional<Problem> last_problem() const;
+  std::optional<isolation::IsolatedPlugin::Status> isolation() const; // of a plugin in a process of its own
 
 private:
   struct State;
@@ -86,8 +95,8 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest);
 
 // The handler table against the contracts: one text for each surface that is missing, undeclared or double. Pure.
 // The control plane may leave functions out (it says so in its log), and of its contracts those that have no handler at
-// all are served by others.
+// all are served by others. `answered`: rpcs that the host answers when the table leaves them out.
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role);
+                                             PluginRole role, const std::vector<std::string> &answered = {});
 
 } // namespace trellis::host

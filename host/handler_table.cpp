@@ -17,6 +17,8 @@ bool any_in(const std::optional<Section> &section) {
   return section && !section->empty();
 }
 
+constexpr std::uint32_t kMaxHandlers = 65536; // far more than a contract can declare: the count is garbage
+
 template <class Surface>
 bool declares(const std::optional<Named<Surface>> &section, std::string_view name) {
   return section && find_named(*section, name);
@@ -72,12 +74,17 @@ bool has_function(const trellis_handler &handler) {
 // One check of a table, with what it has seen so far.
 class TableCheck {
 public:
-  TableCheck(const std::vector<Manifest> &manifests, PluginRole role)
-      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane) {}
+  TableCheck(const std::vector<Manifest> &manifests, PluginRole role, const std::vector<std::string> &answered)
+      : manifests_(manifests), is_control_plane_(role == PluginRole::control_plane), answered_(answered) {}
 
   std::vector<std::string> run(const trellis_plugin &plugin) {
+    if (plugin.handler_count > kMaxHandlers || (plugin.handler_count > 0 && !plugin.handlers)) {
+      problem("the table has " + std::to_string(plugin.handler_count) + " handlers" +
+              (plugin.handlers ? ", more than " + std::to_string(kMaxHandlers) : " and is NULL"));
+      return std::move(problems_);
+    }
     for (std::uint32_t i = 0; i < plugin.handler_count; ++i) {
-      const trellis_handler *handler = plugin.handlers ? plugin.handlers[i] : nullptr;
+      const trellis_handler *handler = plugin.handlers[i];
       if (!handler || !TRELLIS_HAS(trellis_handler, handler, name))
         problems_.push_back("handler " + std::to_string(i) + " is NULL or too small");
       else
@@ -132,7 +139,8 @@ private:
     const auto &model = manifest.model();
     if (model.rpc)
       for (const auto &[name, surface] : *model.rpc)
-        find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
+        if (std::ranges::find(answered_, name) == answered_.end())
+          find_missing(names, TRELLIS_SURFACE_RPC, manifest, name);
     if (model.feeds && !is_control_plane_)
       for (const auto &[name, surface] : *model.feeds)
         find_missing(names, TRELLIS_SURFACE_FEED, manifest, name);
@@ -147,6 +155,7 @@ private:
 
   const std::vector<Manifest> &manifests_;
   const bool is_control_plane_;
+  const std::vector<std::string> &answered_; // by the host
   std::vector<std::string> problems_;
   std::map<std::string, Names, std::less<>> served_; // by contract id
 };
@@ -158,8 +167,6 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
   std::vector<std::string> unserved;
   if (any_in(model.operations)) unserved.emplace_back("operations: no provider is enabled for them");
   if (any_in(model.jobs)) unserved.emplace_back("jobs: no provider is enabled for them");
-  if (any_in(model.feeds)) unserved.emplace_back("feeds: this host doesn't serve them");
-  if (any_in(model.event_consumers)) unserved.emplace_back("eventConsumers: this host doesn't serve them");
   if (any_in(model.state)) unserved.emplace_back("state: this host doesn't serve it");
   if (model.resources && (any_in(model.resources->kv) || any_in(model.resources->store)))
     unserved.emplace_back("resources: this host's policy can't create them");
@@ -167,8 +174,8 @@ std::vector<std::string> unserved_surfaces(const Manifest &manifest) {
 }
 
 std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role) {
-  return TableCheck(manifests, role).run(plugin);
+                                             PluginRole role, const std::vector<std::string> &answered) {
+  return TableCheck(manifests, role, answered).run(plugin);
 }
 
 std::vector<std::string> unserved_handlers(const trellis_plugin &plugin) {

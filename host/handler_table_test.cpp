@@ -1,4 +1,5 @@
 #include "generation.h"
+#include "health_surfaces.h"
 #include "rpc_surfaces.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -77,6 +78,18 @@ TEST_CASE("a service has a function for each rpc of its contract") {
         std::vector<std::string>{"rpc \"A.Two\" of acme.a@v1 has a handler without a function",
                                  "rpc \"B.One\" of acme.b@v1 has a handler, but the contract doesn't declare it",
                                  "rpc \"A.Two\" of acme.a@v1 is in the contract, but has no handler"});
+}
+
+TEST_CASE("the host answers <Plugin>.Health in place of a handler, by either of a plugin's names") {
+  const std::vector<Manifest> one{contract("acme.a@v1", {"A.One", "RtBilling.Health", "Other.Health"})};
+  trellis_plugin_entry program{};
+  program.name = {"rt-billing", 10};
+  const auto answered = host_answered_rpcs("billing-eu", program);
+  CHECK(answered == std::vector<std::string>{"BillingEu.Health", "RtBilling.Health"});
+  Table table;
+  table.add("acme.a@v1", "A.One", answer);
+  CHECK(table_disagreements(table.get(), one, PluginRole::service, answered) ==
+        std::vector<std::string>{"rpc \"Other.Health\" of acme.a@v1 is in the contract, but has no handler"});
 }
 
 TEST_CASE("the control plane may list what it doesn't serve yet") {

@@ -3,6 +3,7 @@
 
 #include "host_slot.h"
 #include "open_policy.h"
+#include "plugin_gauges.h"
 #include "policy/session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
@@ -28,6 +29,7 @@ std::string_view phase_name(Phase phase) {
   case Phase::stopping: return "stopping";
   case Phase::failed: return "failed";
   case Phase::disabled: return "disabled";
+  case Phase::quarantined: return "quarantined";
   }
   return "unknown";
 }
@@ -48,13 +50,16 @@ Host::Host(Config config, const Log &log, StateLock lock, std::unique_ptr<NatsLo
            std::unique_ptr<Policy> outside)
     : config_(std::move(config)), log_(log), lock_(std::move(lock)), loop_(std::move(loop)),
       control_plane_([] { return unix_ms_now() / 1000; }), outside_(std::move(outside)),
-      policy_(outside_ ? *outside_ : control_plane_) {}
+      policy_(outside_ ? *outside_ : control_plane_), metrics_(config_.name) {}
 
 Host::~Host() = default;
 
 HostParts Host::parts() {
   const auto on_denied = [this](const std::string &plugin) { post([this, plugin] { denied(plugin); }); };
-  return {log_, *loop_, policy_, contracts_, config_, control_plane_, on_denied};
+  const auto on_quarantined = [this](const std::string &plugin, const std::string &why) {
+    post([this, plugin, why] { quarantine(plugin, why); });
+  };
+  return {log_, *loop_, policy_, contracts_, config_, control_plane_, metrics_, on_denied, on_quarantined};
 }
 
 void Host::post(std::function<void()> message) {
@@ -71,6 +76,10 @@ void Host::request_reload(ReloadDone done) {
 
 void Host::request_status(std::function<void(const HostStatus &)> done) {
   post([this, done = std::move(done)] { done(status()); });
+}
+
+void Host::request_metrics(std::function<void(const std::vector<MetricFamily> &)> done) {
+  post([this, done = std::move(done)] { done(sample_metrics()); });
 }
 
 void Host::request_stop() {
@@ -187,6 +196,7 @@ void Host::apply(std::vector<PluginConfig> wanted) {
           removed_.contains(plugin.name) ? std::move(removed_.extract(plugin.name).mapped()) : std::make_unique<Slot>();
     slot->wanted = true;
     slot->enrolled = false;
+    slot->quarantined.clear();
     slot->config = std::move(plugin);
   }
   std::vector<std::string> gone;
@@ -231,14 +241,27 @@ HostStatus Host::status() const {
       plugin.contract_digest = manifest->digest();
     }
     if (slot->key) plugin.session_key = slot->key->text();
+    plugin.isolation = slot->config.isolation;
+    plugin.last_crash = slot->last_crash;
     if (slot->running) {
       plugin.counts = slot->running->counts();
       plugin.connection = slot->running->connection();
       plugin.last_problem = slot->running->last_problem();
+      plugin.process = slot->running->isolation();
     }
+    if (plugin.process && !plugin.process->last_crash.empty()) plugin.last_crash = plugin.process->last_crash;
     out.plugins.push_back(std::move(plugin));
   }
   return out;
+}
+
+std::vector<MetricFamily> Host::sample_metrics() {
+  sample_process(metrics_.process());
+  for (const auto &[name, slot] : slots_) {
+    if (slot->running) slot->running->sample_metrics();
+    sample_plugin(*metrics_.plugin(name), slot->running != nullptr, slot->loaded);
+  }
+  return metrics_.families();
 }
 
 void Host::stop_all() {

@@ -30,8 +30,9 @@ enum class Phase {
   starting,   // load, create, connect, start
   running,
   stopping,
-  failed,   // load, create or start failed
-  disabled, // enabled = false
+  failed,      // load, create or start failed
+  disabled,    // enabled = false
+  quarantined, // isolated, and crashed too often; until the next reload
 };
 std::string_view phase_name(Phase phase);
 
@@ -46,10 +47,13 @@ struct PluginStatus {
   std::string session_key;                  // public
   std::size_t generations = 0;              // copies of its code in this process
   std::size_t max_generations = 0;
+  Isolation isolation = Isolation::automatic;
+  std::string last_crash = {}; // of an isolated one, since it was configured
   // While it runs.
   std::optional<Calls::Counts> counts;
   std::optional<Generation::Connection> connection;
   std::optional<Problem> last_problem;
+  std::optional<isolation::IsolatedPlugin::Status> process = {}; // of an isolated one
 };
 struct HostStatus {
   std::string host;
@@ -78,6 +82,8 @@ public:
   void request_stop();
   // [thread-safe] What the plugins are and do now. `done` runs once, on the control thread; not at all after run().
   void request_status(std::function<void(const HostStatus &)> done);
+  // [thread-safe] All that is counted. As request_status.
+  void request_metrics(std::function<void(const std::vector<MetricFamily> &)> done);
 
 private:
   struct Slot;
@@ -95,6 +101,7 @@ private:
   Result<Config> read_again();
   Result<void> check_unmoved(const Config &fresh) const;
   HostStatus status() const;
+  std::vector<MetricFamily> sample_metrics();
   void apply(std::vector<PluginConfig> wanted);
   void retire(const std::string &name);
   void inspect_all();
@@ -107,9 +114,11 @@ private:
   void enroll_then_bootstrap(Slot &slot, const Manifest &manifest);
   void ask_control_plane(Slot &slot);
   void denied(const std::string &name);
+  void quarantine(const std::string &name, const std::string &why);
   void answered(Slot &slot, const PolicyAnswer &answer);
   void undecided(Slot &slot, const std::string &detail);
   void activate(Slot &slot);
+  void start_generation(Slot &slot, LoadedCode code);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
   void start_failed(Slot &slot, const Error &problem);
   void retry_starts();
@@ -139,6 +148,7 @@ private:
   std::unique_ptr<Policy> outside_;
   Policy &policy_; // one of these two
   ContractDirectory contracts_;
+  MetricsDirectory metrics_;
 
   // Of the control thread alone.
   std::map<std::string, std::unique_ptr<Slot>> slots_;
@@ -165,6 +175,7 @@ Result<std::vector<CheckLine>> check_config(const Config &config);
 struct Vetted {
   std::shared_ptr<const Artifact> artifact;
   Trust trust;
+  bool isolated = false; // it has to run in a process of its own
 };
 Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers);
 

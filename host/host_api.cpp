@@ -2,6 +2,9 @@
 
 #include "abi_values.h"
 #include "contracts/json.h"
+#include "events_api.h"
+#include "feeds_api.h"
+#include "metrics_api.h"
 #include "privileged_connections.h"
 #include "runtime/rpc_client.h"
 #include "transport/transport.h"
@@ -19,13 +22,10 @@ void write(trellis_sink sink, std::string_view data) {
 }
 
 void report(trellis_error_sink sink, const ErrorEnvelope &error) {
-  if (!sink.report) return;
-  const trellis_error out{sizeof(trellis_error), 0, str(error.type), str(error.message), str(error.context),
-                          str(error.fields)};
-  sink.report(sink.context, &out);
+  report_error(sink, error);
 }
 void report(trellis_error_sink sink, const Error &error) {
-  report(sink, unexpected_error(error.text()));
+  report_error(sink, unexpected_error(error.text()));
 }
 
 trellis_status status_of_lookup(const Error &error) {
@@ -42,18 +42,27 @@ bool is_json_object(std::string_view text) {
 // The C functions. `self` is the HostApi. Nothing throws across: running out of memory ends the process.
 struct HostApi::Functions {
   static HostApi &api(void *self) { return *static_cast<HostApi *>(self); }
-  static const Parts *parts(void *self) { return api(self).connected_.load() ? &api(self).parts_ : nullptr; }
+  static const Parts *parts(void *self) { return api(self).parts(); }
 
   static const void *get_extension(void *self, trellis_str id) noexcept {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &Functions::publish,
                                                      &Functions::request};
     static constexpr trellis_connections_v1 kConnections = privileged_connection_functions(&Functions::connection);
+    static constexpr trellis_metrics_v1 kMetrics{sizeof(trellis_metrics_v1), 0, &Functions::record};
     if (view(id) == TRELLIS_EXT_TRANSPORT) return &kTransport;
+    if (view(id) == TRELLIS_EXT_EVENTS) return &kEventsExtension;
+    if (view(id) == TRELLIS_EXT_METRICS) return &kMetrics;
+    if (view(id) == TRELLIS_EXT_FEEDS) return feeds_functions();
     return view(id) == TRELLIS_EXT_CONNECTIONS && api(self).connections_ ? &kConnections : nullptr;
   }
 
   static trellis_connection *connection(void *self, trellis_str name) noexcept {
     return api(self).connections_->find(view(name));
+  }
+
+  static trellis_status record(void *self, const trellis_metric *metric, double value, const trellis_header *attributes,
+                               std::size_t attribute_count) noexcept {
+    return record_plugin_metric(api(self).metrics_, metric, value, attributes, attribute_count);
   }
 
   static void log(void *self, std::int32_t level, trellis_str message, trellis_str fields) noexcept {
@@ -185,9 +194,9 @@ struct HostApi::Functions {
 };
 
 HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-                 PrivilegedConnections *connections)
+                 PluginMetrics &metrics, PrivilegedConnections *connections)
     : log_(log), plugin_(std::move(plugin)), config_json_(std::move(config_json)),
-      identity_json_(std::move(identity_json)), connections_(connections) {
+      identity_json_(std::move(identity_json)), metrics_(metrics), connections_(connections) {
   table_.size = sizeof(trellis_host);
   table_.abi_minor = TRELLIS_ABI_MINOR;
   table_.self = this;
@@ -201,6 +210,11 @@ HostApi::HostApi(const Log &log, std::string plugin, std::string config_json, st
   table_.call_state = &Functions::call_state;
   table_.call_rpc = &Functions::call_rpc;
   table_.call_rpc_async = &Functions::call_rpc_async;
+}
+
+EventPublishing *HostApi::events_of(void *self) {
+  const auto *found = Functions::parts(self);
+  return found ? found->events : nullptr;
 }
 
 void HostApi::connect(Parts parts) {

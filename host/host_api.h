@@ -13,6 +13,9 @@
 #include <trellis/plugin.h>
 
 namespace trellis {
+class PluginMetrics;
+class FeedStreams;
+class EventPublishing;
 class RpcClient;
 class Transport;
 } // namespace trellis
@@ -26,7 +29,7 @@ public:
   // `config_json`: the plugin's table; `identity_json`: what trellis_host::identity yields; `connections`: for the
   // control plane alone, otherwise nullptr.
   HostApi(const Log &log, std::string plugin, std::string config_json, std::string identity_json,
-          PrivilegedConnections *connections);
+          PluginMetrics &metrics, PrivilegedConnections *connections);
   HostApi(const HostApi &) = delete;
   HostApi &operator=(const HostApi &) = delete;
 
@@ -38,13 +41,21 @@ public:
     Outgoing *outgoing = nullptr;
     RpcClient *client = nullptr;
     Transport *transport = nullptr;
+    EventPublishing *events = nullptr;
+    FeedStreams *feeds = nullptr; // of a plugin that has feeds
   };
   void connect(Parts parts);
+  // [thread-safe] nullptr before connect. For the functions of extensions.
+  const Parts *parts() const { return connected_.load() ? &parts_ : nullptr; }
+
+  // For an extension, whose functions get the same `self`: nullptr before connect.
+  static EventPublishing *events_of(void *self);
 
 private:
   struct Functions; // the C functions
   const Log &log_;
   const std::string plugin_, config_json_, identity_json_;
+  PluginMetrics &metrics_;
   PrivilegedConnections *const connections_;
   trellis_host table_{};
   Parts parts_;

@@ -14,6 +14,14 @@ std::string member(const PolicyAnswer &answer, std::string_view name) {
   return body ? std::string(string_member(*body, name)) : std::string();
 }
 
+// What policy bound: `binding.resources` of its answer, JSON.
+std::string bindings_of(const PolicyAnswer &answer) {
+  const auto body = parse_json(answer.body);
+  const auto *binding = body ? find_member(*body, "binding") : nullptr;
+  const auto *resources = binding ? find_member(*binding, "resources") : nullptr;
+  return resources ? to_json(*resources) : std::string();
+}
+
 template <class Fn>
 void each_used_contract(const Manifest &manifest, Fn fn) {
   const auto &uses = manifest.model().uses;
@@ -89,6 +97,7 @@ void Host::ask_all() {
 }
 
 void Host::ask(Slot &slot) {
+  if (!slot.quarantined.empty()) return;
   if (slot.busy) {
     slot.ask_again = true;
     return;
@@ -160,7 +169,9 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (answer.status == 200) {
     const bool up_to_date =
         slot.running && (!slot.vetted || slot.running->artifact().sha256_hex() == slot.vetted->artifact->sha256_hex());
-    if (!up_to_date || !same_plugin(slot.running->config(), slot.config)) return activate(slot);
+    slot.bindings = bindings_of(answer);
+    if (!up_to_date || !same_plugin(slot.running->config(), slot.config) || slot.running->bindings() != slot.bindings)
+      return activate(slot);
     if (slot.phase != Phase::running) enter(slot, Phase::running);
     return report_when_settled();
   }

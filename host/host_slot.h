@@ -25,6 +25,7 @@ struct Host::Slot {
   std::string detail;
   std::optional<Vetted> vetted; // the file as last inspected
   std::optional<SessionKey> key;
+  std::string bindings; // `resources` of the policy's last yes, JSON
   std::shared_ptr<Generation> running;
   std::size_t loaded = 0; // copies of its code in this process
   // The copy of that file whose instance has ended: the next instance of the same file is made in it. Loading the same
@@ -44,10 +45,13 @@ struct Host::Slot {
   bool ask_again = false;     // policy answered, or would have been asked
   // Since trellis.toml was read last: an instance that is removed at the control plane stays removed until then.
   bool enrolled = false;
+  // Why an isolated plugin stays down until the next reload; and its last crash.
+  std::string quarantined, last_crash;
   // Of a control plane whose start failed.
   std::optional<std::chrono::steady_clock::time_point> retry_at;
   std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 
+  bool is_isolated() const { return config.isolation == Isolation::process; }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
   void keep_idle(const Generation &ended) {
     if (auto code = ended.idle_code(); code.entry) idle = Idle{ended.artifact().sha256_hex(), std::move(code)};

@@ -21,7 +21,7 @@ bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<Con
 
 // Why a file may run in this process, for the log.
 std::string voucher(const Trust &trust) {
-  return trust.signer ? "signer " + trust.signer->text : "pin";
+  return trust.signer ? "signer " + trust.signer->text : trust.pinned ? "pin" : "nobody";
 }
 
 // What no second attempt with the same file can change.
@@ -41,7 +41,8 @@ Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::pat
 bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
   return same_files(a.connections, b.connections) && a.config_json == b.config_json &&
          a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
-         a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned;
+         a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned &&
+         a.isolation == b.isolation && a.isolation_settings == b.isolation_settings;
 }
 
 // ------------------------------------------------------------------------------------------------------- inspection
@@ -87,10 +88,12 @@ void Host::inspected(Slot &slot, Inspected result) {
     retire(slot.config.name);
   } else if (result.vetted) {
     slot.vetted = std::move(*result.vetted);
+    slot.config.isolation = slot.vetted->isolated ? Isolation::process : Isolation::none;
     slot.key = std::move(result.key);
     if (slot.is_control_plane() && slot.running) report_restart_due(slot);
   } else {
     slot.vetted.reset();
+    if (slot.running) slot.config.isolation = slot.running->config().isolation;
     const auto &problem = result.vetted.error();
     // A file that became bad must not take down what runs: the approved copy stays.
     if (slot.running)
@@ -114,6 +117,7 @@ void Host::report_restart_due(const Slot &slot) const {
 
 void Host::activate(Slot &slot) {
   if (!slot.vetted || !slot.key) return;
+  if (slot.is_isolated()) return start_generation(slot, {}); // its code leaves with its process
   LoadedCode code;
   if (slot.idle && slot.idle->sha256 == slot.vetted->artifact->sha256_hex()) code = std::move(slot.idle->code);
   slot.idle.reset();
@@ -129,9 +133,14 @@ void Host::activate(Slot &slot) {
     ++slot.loaded;
     slot.loaded_from = slot.vetted->artifact;
   }
+  start_generation(slot, std::move(code));
+}
+
+void Host::start_generation(Slot &slot, LoadedCode code) {
   const bool retried = slot.retry_pause.count() > 0; // an attempt like the last one is no news
   if (!slot.running && !retried) enter(slot, Phase::starting);
-  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), code);
+  auto fresh =
+      std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), slot.bindings, code);
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
   run_on(
@@ -201,11 +210,21 @@ void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
       [this, &slot, clean, phase, detail] {
         if (!*clean) left_behind_.push_back(slot.running);
         slot.keep_idle(*slot.running);
+        if (const auto process = slot.running->isolation()) slot.last_crash = process->last_crash;
         slot.running.reset();
         if (!slot.wanted) return retire(slot.config.name);
         enter(slot, phase, detail);
         report_when_settled();
       });
+}
+
+// Until the next reload: what crashes again and again helps nobody by being started once more.
+void Host::quarantine(const std::string &name, const std::string &why) {
+  const auto found = slots_.find(name);
+  if (found == slots_.end() || stopping_) return;
+  auto &slot = *found->second;
+  slot.quarantined = why;
+  if (!slot.busy && slot.running) withdraw(slot, Phase::quarantined, why);
 }
 
 void Host::retire(const std::string &name) {
@@ -217,6 +236,7 @@ void Host::retire(const std::string &name) {
   }
   if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
   if (!stopping_) log_.info("plugin removed", {{"plugin", name}});
+  metrics_.forget(name);
   if (slot.loaded > 0) removed_[name] = slot.copies_only();
   slots_.erase(name);
 }
@@ -239,6 +259,9 @@ void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::fu
 void Host::catch_up(Slot &slot) {
   const bool ask_again = std::exchange(slot.ask_again, false);
   if (std::exchange(slot.inspect_again, false)) return inspect(slot);
+  const auto process = slot.running ? slot.running->isolation() : std::nullopt;
+  if (process && process->ended && !slot.quarantined.empty() && slot.wanted && !stopping_)
+    return withdraw(slot, Phase::quarantined, slot.quarantined);
   // During an inspection of any plugin there is no need: all are asked when it is over.
   if (ask_again && slot.wanted && slot.config.enabled && !stopping_ && inspections_ == 0) ask(slot);
 }
@@ -247,9 +270,8 @@ void Host::enter(Slot &slot, Phase phase, const std::string &detail) {
   if (slot.phase == phase && slot.detail == detail && phase != Phase::running) return;
   slot.phase = phase;
   slot.detail = detail;
-  const auto level = phase == Phase::refused || phase == Phase::failed ? LogLevel::error
-                     : phase == Phase::inspecting                      ? LogLevel::debug
-                                                                       : LogLevel::info;
+  const bool bad = phase == Phase::refused || phase == Phase::failed || phase == Phase::quarantined;
+  const auto level = bad ? LogLevel::error : phase == Phase::inspecting ? LogLevel::debug : LogLevel::info;
   const Manifest *manifest = slot.vetted    ? &slot.vetted->artifact->manifest()
                              : slot.running ? &slot.running->manifest()
                                             : nullptr;

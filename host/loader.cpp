@@ -1,5 +1,6 @@
 #include "loader.h"
 
+#include "contracts/json_write.h"
 #include <boost/dll/shared_library.hpp>
 #include <cstdint>
 #include <dlfcn.h>
@@ -50,9 +51,10 @@ Result<LoadedCode> check_entry(const trellis_plugin_entry &entry, std::string_vi
   if (!TRELLIS_HAS(trellis_plugin_entry, &entry, create) || !entry.create)
     return fail("abi_entry", place, "the entry struct has no create function", "a trellis_plugin_entry with `create`");
   if (entry.name.size == 0 || entry.name.size > kMaxProgramText || entry.version.size > kMaxProgramText ||
-      !entry.name.data || (entry.version.size > 0 && !entry.version.data))
+      !entry.name.data || (entry.version.size > 0 && !entry.version.data) || !is_utf8(view(entry.name)) ||
+      !is_utf8(view(entry.version)))
     return fail("abi_entry", place, "the entry struct's name or version is unusable",
-                "1 to " + std::to_string(kMaxProgramText) + " bytes of text");
+                "1 to " + std::to_string(kMaxProgramText) + " bytes of UTF-8");
   return LoadedCode{&entry, std::string(view(entry.name)), std::string(view(entry.version))};
 }
 

@@ -1,5 +1,7 @@
 #include "log.h"
 
+#include "contracts/json_write.h"
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -36,15 +38,26 @@ std::string now_text() {
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
-void string(Writer &out, std::string_view text) {
+// Texts of plugins and servers needn't be UTF-8; a line has to be, or nobody can read it.
+void string(Writer &out, std::string_view given) {
+  const std::string replaced = is_utf8(given) ? std::string{} : utf8_text(given);
+  const std::string_view text = replaced.empty() ? given : std::string_view(replaced);
   out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+// A JSON text may have line ends between its tokens; a log line has one, at its end.
+void raw(Writer &out, std::string_view json) {
+  std::string line(json);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  out.RawValue(line.data(), line.size(), rapidjson::kObjectType);
 }
 
 void value(Writer &out, const LogField &field) {
   if (field.is_number)
     out.Int64(field.number);
   else if (field.is_json && !field.text.empty())
-    out.RawValue(field.text.data(), field.text.size(), rapidjson::kObjectType);
+    raw(out, field.text);
   else
     string(out, field.text);
 }
@@ -76,7 +89,7 @@ std::string json_line(std::string_view time, LogLevel level, std::string_view me
 
 // Control characters in a text from outside must not forge lines on a terminal.
 void append_printable(std::string &line, std::string_view text) {
-  for (const char c : text)
+  for (const char c : is_utf8(text) ? std::string(text) : utf8_text(text))
     line += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
 }
 

@@ -25,3 +25,12 @@ TEST_CASE("text from outside can't forge a line") {
         "03:04:05.678 info  a b  x= [31m");
   CHECK(format_log_line(Log::Format::json, kTime, LogLevel::info, "a\n\"b", {}).find('\n') == std::string::npos);
 }
+
+TEST_CASE("a line is UTF-8 and one line, whatever a plugin gave to it") {
+  const auto json = format_log_line(Log::Format::json, kTime, LogLevel::info, "a\xFF",
+                                    {{"x", "\xC3("}, LogField::json("fields", "{\n\"a\":\r\n1}")});
+  CHECK(json == "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"info\",\"message\":\"a\xEF\xBF\xBD\","
+                "\"x\":\"\xEF\xBF\xBD(\",\"fields\":{ \"a\":  1}}");
+  CHECK(format_log_line(Log::Format::console, kTime, LogLevel::info, "a\xFF", {}) ==
+        "03:04:05.678 info  a\xEF\xBF\xBD");
+}

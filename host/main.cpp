@@ -1,6 +1,9 @@
 // trellis-host: signals and arguments around Host.
 #include "control_socket.h"
 #include "host.h"
+#include "isolation/child.h"
+#include "isolation/child_process.h"
+#include "loader.h"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -84,6 +87,12 @@ int serve(const host::Config &config, Signals &signals) {
 int main(int argc, char **argv) {
   // Seeds live in this process: no core dumps, no ptrace by others of the same user.
   ::prctl(PR_SET_DUMPABLE, 0);
+  if (argc == 3 && std::string_view(argv[1]) == isolation::kChildArgument)
+    isolation::run_child(argv[2], [](const trellis_plugin_entry &entry, std::string_view where) -> Result<void> {
+      auto good = host::check_entry(entry, where);
+      if (!good) return tl::make_unexpected(good.error());
+      return {};
+    });
   CLI::App app{"Runs service plugins whose contracts are approved. See docs/operate.md."};
   std::string file;
   bool only_check = false;

@@ -48,6 +48,7 @@ trellis_status status_of(const CallError &error) {
   if (cause == transport_error::kTimeout) return TRELLIS_E_TIMEOUT;
   if (cause == transport_error::kTooLarge) return TRELLIS_E_TOO_LARGE;
   if (cause == transport_error::kClosed) return TRELLIS_E_UNAVAILABLE;
+  if (cause == transport_error::kInvalid) return TRELLIS_E_INVALID; // a trace context that is no header's value
   return TRELLIS_E_FAILED;
 }
 

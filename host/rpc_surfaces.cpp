@@ -31,20 +31,23 @@ RpcSurfaces::RpcSurfaces(SurfaceContext context)
 Result<void> RpcSurfaces::open() {
   for (std::uint32_t i = 0; i < context_.plugin.handler_count; ++i) {
     const auto &handler = *context_.plugin.handlers[i];
-    if (handler.kind != TRELLIS_SURFACE_RPC || !handler.rpc) continue;
-    if (auto done = subscribe(handler); !done) return done;
+    if (handler.kind != TRELLIS_SURFACE_RPC || !TRELLIS_HAS(trellis_handler, &handler, rpc) || !handler.rpc) continue;
+    const auto contract = std::ranges::find(context_.contracts, view(handler.contract_id), &Manifest::id);
+    if (auto done = serve(*contract, view(handler.name), handler.rpc, nullptr); !done) return done;
   }
   return {};
 }
 
-Result<void> RpcSurfaces::subscribe(const trellis_handler &handler) {
-  const auto contract = std::ranges::find(context_.contracts, view(handler.contract_id), &Manifest::id);
-  auto method = compile_rpc(*contract, view(handler.name));
+Result<void> RpcSurfaces::serve(const Manifest &contract, std::string_view name, trellis_rpc_fn handler, void *self) {
+  auto method = compile_rpc(contract, name);
   if (!method) return tl::make_unexpected(method.error());
   const bool is_control_plane = context_.config.role == PluginRole::control_plane;
   method->unauthenticated = is_control_plane && is_unauthenticated(method->name);
   const std::string subject = wildcard_subject(method->subject); // a template's tokens are each caller's (06 §1.1)
-  const auto &route = routes_.emplace_back(std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler.rpc}));
+  auto metrics =
+      std::make_shared<RpcServerMetrics>(context_.metrics.runtime(), context_.metrics.errors(), method->name);
+  const auto &route = routes_.emplace_back(
+      std::make_shared<const RpcRoute>(RpcRoute{std::move(*method), handler, self, std::move(metrics)}));
   auto subscription = context_.transport.subscribe(
       subject, subject, [this, route](MessagePtr message) { calls_.arrive(route, std::move(message)); });
   if (!subscription) return tl::make_unexpected(subscription.error());

@@ -16,10 +16,10 @@ public:
   void stop(Clock::time_point until) override;
 
   Calls &calls() { return calls_; }
+  // Serves an rpc of `contract` with a function of the host's, in place of a handler of the plugin. After open().
+  Result<void> serve(const Manifest &contract, std::string_view name, trellis_rpc_fn handler, void *self);
 
 private:
-  Result<void> subscribe(const trellis_handler &handler);
-
   const SurfaceContext context_;
   Calls calls_;
   std::vector<std::shared_ptr<const RpcRoute>> routes_; // outlive the workers, who name them

@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "config.h"
 #include "contracts/manifest.h"
+#include "runtime/metrics_directory.h"
 #include "runtime/rpc_service.h"
 #include "runtime/validator.h"
 #include <chrono>
@@ -38,6 +39,7 @@ struct SurfaceContext {
   Workers &workers;
   std::shared_ptr<Validator> validator;
   ServiceIdentity service;
+  PluginMetrics &metrics;
   std::function<void(const CallEvent &)> report; // [thread-safe] a log line, not repeated in a flood
 };
 
@@ -56,6 +58,8 @@ public:
   virtual bool wait_idle(Clock::time_point until) = 0;
   // [may block] After the plugin's stop: end what is left, with an error for whoever waits.
   virtual void stop(Clock::time_point until) = 0;
+  // New credentials for connections that the kind has of its own.
+  virtual void rotate() {}
 };
 
 // Counts drains that are under way and tells when the last has finished.

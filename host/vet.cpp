@@ -58,6 +58,24 @@ CheckLine check_plugin(const PluginConfig &plugin, const Vetted &vetted, StaticP
   return {plugin.name, true, "would ask the control plane" + identity_text(vetted.artifact->manifest())};
 }
 
+// Nobody vouches for the file; a pin or signature that is wrong is another matter.
+bool is_nobodys(const Error &problem) {
+  return problem.code == "untrusted" || problem.code == "signature_unknown_signer";
+}
+
+// What runs in the host's process is trusted with everything that the host has, so only a vouched-for file may.
+bool runs_isolated(const PluginConfig &plugin, bool vouched, bool is_go) {
+  if (plugin.isolation != Isolation::automatic) return plugin.isolation == Isolation::process;
+  return plugin.role == PluginRole::service && (!vouched || is_go);
+}
+
+std::string isolation_text(const PluginConfig &plugin) {
+  std::string text = ", in a process of its own";
+  for (const auto &gap : isolation::isolation_gaps(plugin.isolation_settings))
+    text += "; " + gap;
+  return text;
+}
+
 } // namespace
 
 Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::string> &trusted_signers) {
@@ -70,7 +88,13 @@ Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::str
   auto artifact = Artifact::open(plugin.path);
   if (!artifact) return tl::make_unexpected(artifact.error());
   auto trust = check_trust(*artifact, plugin.sha256, signers);
-  if (!trust) return tl::make_unexpected(trust.error());
+  const bool vouched = trust.has_value();
+  const bool isolated = runs_isolated(plugin, vouched, artifact->elf().is_go);
+  if (!vouched && !(isolated && is_nobodys(trust.error()))) return tl::make_unexpected(trust.error());
+  if (!vouched) trust = Trust{};
+  if (isolated && plugin.role == PluginRole::control_plane)
+    return fail("isolation", plugin.path.string(), "the control plane can't run in a process of its own",
+                "isolation = \"none\"");
   if (plugin.role == PluginRole::control_plane)
     return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust};
   if (artifact->has_contract_array())
@@ -84,7 +108,7 @@ Result<Vetted> vet_plugin(const PluginConfig &plugin, const std::vector<std::str
       all += (all.empty() ? "" : "; ") + text;
     return fail("unserved", plugin.path.string(), all, "a contract that this host can serve");
   }
-  return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust};
+  return Vetted{std::make_shared<const Artifact>(std::move(*artifact)), *trust, isolated};
 }
 
 Result<std::vector<CheckLine>> check_config(const Config &config) {
@@ -108,6 +132,7 @@ Result<std::vector<CheckLine>> check_config(const Config &config) {
       lines.push_back({plugin.name, false, "refused: " + vetted[i].error().text()});
     else
       lines.push_back(check_plugin(plugin, *vetted[i], policy->get(), key));
+    if (vetted[i] && vetted[i]->isolated) lines.back().text += isolation_text(plugin);
   }
   return lines;
 }

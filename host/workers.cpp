@@ -24,11 +24,13 @@ struct Workers::State {
   std::deque<Worker> workers; // a deque: they stay where they are
   std::size_t idle = 0;       // threads that wait
   std::size_t running = 0;
+  std::size_t lost = 0; // threads that a task has ended; others take their places
   bool stopping = false;
   std::vector<std::shared_ptr<const void>> kept;
 
   static void start_worker(const std::shared_ptr<State> &state);
   void run_worker(Worker &self);
+  void run_task(Worker &self, const WorkerTask &task, std::unique_lock<std::mutex> &lock);
 };
 
 // With the lock. The thread keeps the state alive: a stuck task may outlive the Workers.
@@ -50,15 +52,32 @@ void Workers::State::run_worker(Worker &self) {
     if (queue.empty()) return;
     const WorkerTask task = queue.front();
     queue.pop_front();
-    ++running;
-    self.busy = &task.name;
-    lock.unlock();
-    task.run(task.owner, task.argument);
-    lock.lock();
-    self.busy = nullptr;
-    --running;
-    if (stopping) progress.notify_all();
+    run_task(self, task, lock);
   }
+}
+
+// With the lock, which is free while the task runs. A task that ends its thread (pthread_exit in a plugin) unwinds
+// through here.
+void Workers::State::run_task(Worker &self, const WorkerTask &task, std::unique_lock<std::mutex> &lock) {
+  struct Finish {
+    State &state;
+    Worker &self;
+    std::unique_lock<std::mutex> &lock;
+    bool returned = false;
+    ~Finish() {
+      lock.lock();
+      self.busy = nullptr;
+      --state.running;
+      if (!returned) ++state.lost;
+      if (state.stopping) state.progress.notify_all();
+    }
+  };
+  ++running;
+  self.busy = &task.name;
+  lock.unlock();
+  Finish finish{*this, self, lock};
+  task.run(task.owner, task.argument);
+  finish.returned = true;
 }
 
 Workers::Workers(std::size_t max_threads, std::size_t max_waiting)
@@ -68,14 +87,16 @@ Workers::~Workers() {
   stop(Clock::now());
 }
 
-bool Workers::post(const WorkerTask &task) {
+bool Workers::post(const WorkerTask &task, Limit limit) {
   auto &state = *state_;
   {
     const std::lock_guard lock(state.mutex);
-    if (state.stopping || state.queue.size() >= state.max_waiting) return false;
+    const bool full = limit == Limit::queue && state.queue.size() >= state.max_waiting;
+    if (state.stopping || full) return false;
     state.queue.push_back(task);
     // Compared with all that wait: an idle thread that was just notified has not taken its task yet.
-    if (state.queue.size() > state.idle && state.workers.size() < state.max_threads) State::start_worker(state_);
+    if (state.queue.size() > state.idle && state.workers.size() - state.lost < state.max_threads)
+      State::start_worker(state_);
   }
   state.work.notify_one();
   return true;

@@ -36,7 +36,9 @@ public:
   Workers &operator=(const Workers &) = delete;
 
   // [thread-safe] Never waits. False when max_waiting tasks wait already, or after stop(); the task won't run.
-  bool post(const WorkerTask &task);
+  // Limit::none: for tasks that something else keeps few, and that must not get lost.
+  enum class Limit { queue, none };
+  bool post(const WorkerTask &task, Limit limit = Limit::queue);
   // `what` lives as long as the last thread does: for owners of tasks that may never come back.
   void keep(std::shared_ptr<const void> what);
   // [may block] Nothing is taken any more; what waits still runs until `until`. The names of those that were still

@@ -261,28 +261,64 @@ std::string client_functions(const CppModel &model) {
   return out;
 }
 
-std::string service_header(const CppModel &model) {
+namespace {
+
+// What a service implements, and how it is registered.
+struct ServiceParts {
   std::string handlers, registrations;
+};
+
+void add_rpcs(const CppModel &model, ServiceParts &parts) {
   for (const auto &rpc : model.rpcs) {
     const auto descriptor = "rpc::" + rpc.descriptor;
-    handlers +=
+    parts.handlers +=
         cpp_comment(rpc.rpc->doc, "  ") + wrapped("  virtual " + descriptor + "::Reply " + rpc.function + "(",
                                                   {"const " + rpc.input + " &in", "trellis::Call &call"}, ") = 0;\n");
-    registrations += wrapped(
+    parts.registrations += wrapped(
         "  service.typed_rpc<" + descriptor + ">(",
         {"[handlers](const auto &in, auto &call) { return handlers->" + rpc.function + "(in, call); }"}, ");\n");
   }
+}
+
+// A feed may have the name of an rpc: then its function gets a number.
+void add_feeds(const CppModel &model, ServiceParts &parts) {
+  Section section(model, "feeds");
+  name_all(section, model.model.feeds);
+  std::set<std::string> taken;
+  for (const auto &rpc : model.rpcs)
+    taken.insert(rpc.function);
+  CppScope functions(std::move(taken));
+  for (std::size_t i = 0; i < model.model.feeds.size(); ++i) {
+    const auto &feed = model.model.feeds[i];
+    const auto descriptor = "feeds::" + section.names()[i], function = functions.add(snake_case(feed.name));
+    parts.handlers += cpp_comment(feed.doc, "  ") + wrapped("  virtual void " + function + "(",
+                                                            {"const " + descriptor + "::Input &in",
+                                                             "trellis::Stream<" + descriptor + "::Event> stream"},
+                                                            ") = 0;\n");
+    parts.registrations += wrapped(
+        "  service.typed_feed<" + descriptor + ">(",
+        {"[handlers](const auto &in, auto stream) { handlers->" + function + "(in, std::move(stream)); }"}, ");\n");
+  }
+}
+
+} // namespace
+
+std::string service_header(const CppModel &model) {
+  ServiceParts parts;
+  add_rpcs(model, parts);
+  add_feeds(model, parts);
   const std::string body =
-      model.rpcs.empty()
-          ? "// The contract owns no rpc: there is nothing to handle.\n"
+      parts.handlers.empty()
+          ? "// The contract owns neither rpc nor feed: there is nothing to handle.\n"
           : "// What the service does. A function runs on a worker of the plugin, several at the same time.\n"
             "struct Handlers {\n  virtual ~Handlers() = default;\n\n" +
-                handlers +
+                parts.handlers +
                 "};\n\ninline void serve(trellis::Service &service, const std::shared_ptr<Handlers> &handlers) {\n" +
-                registrations + "}\n";
+                parts.registrations + "}\n";
   return file_header(model, "for the plugin that implements it.") + "#pragma once\n\n#include \"" + model.stem +
-         ".h\"\n#include <memory>\n#include <trellis/service.h>\n\nnamespace " + model.name_space + " {\n\n" + body +
-         "\n} // namespace " + model.name_space + "\n";
+         ".h\"\n#include <memory>\n#include <trellis/service.h>\n" +
+         (model.model.feeds.empty() ? "" : "#include <utility>\n") + "\nnamespace " + model.name_space + " {\n\n" +
+         body + "\n} // namespace " + model.name_space + "\n";
 }
 
 } // namespace trellis::generate

@@ -184,7 +184,7 @@ TEST_CASE("everything else keeps what it holds") {
   keeps<Unclear>("Unclear", R"({"a":"x","c":[]})");
   keeps<Numbers>("Numbers", "[1,2.5,1e300]");
   keeps<Labels>("Labels", R"({"":"","a\u0000":"\ud83d\ude00\udc00"})");
-  keeps<Event>("EVENT", "null");
+  keeps<acme::everything::Event>("EVENT", "null");
   keeps<Joined>("Joined", R"({"header":{"id":"1"},"device":"d","count":1})");
   keeps<Settings>("Settings", R"({"theme":null})");
   keeps<Settings>("Settings", R"({"theme":"dark"})");
@@ -336,6 +336,10 @@ struct Everything : Handlers {
     return deferred;
   }
   rpc::Ping::Reply ping(const Ping &, Call &) override { return deferred; } // forgets to keep the call
+  void everything_watch(const feeds::EverythingWatch::Input &, Stream<feeds::EverythingWatch::Event> stream) override {
+    watching.emplace(std::move(stream));
+  }
+  std::optional<Stream<feeds::EverythingWatch::Event>> watching;
 };
 
 struct ServiceFixture {
@@ -365,9 +369,11 @@ struct ServiceFixture {
 
 } // namespace
 
-TEST_CASE("serve registers every rpc of the contract") {
+TEST_CASE("serve registers every rpc and feed of the contract") {
   const ServiceFixture fixture;
-  REQUIRE(fixture.plugin->handler_count == 3);
+  REQUIRE(fixture.plugin->handler_count == 4);
+  CHECK(fixture.plugin->handlers[3]->kind == TRELLIS_SURFACE_FEED);
+  CHECK(view(fixture.plugin->handlers[3]->name) == "Everything.Watch");
   CHECK(view(fixture.plugin->handlers[0]->name) == "Everything.Place");
   CHECK(view(fixture.plugin->handlers[0]->contract_id) == kContractId);
 }

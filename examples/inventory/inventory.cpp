@@ -11,13 +11,15 @@ using namespace acme::inventory;
 
 struct Config {
   std::map<std::string, std::int64_t> shelves; // sku -> items, from [plugins.inventory.config]
-  static constexpr auto fields = std::tuple(trellis::field("shelves", &Config::shelves));
+  std::optional<std::string> broken_shelf;     // a sku whose handler throws, to see what that does
+  static constexpr auto fields =
+      std::tuple(trellis::field("shelves", &Config::shelves), trellis::field("broken_shelf", &Config::broken_shelf));
 };
 
 // What is on the shelves. Handlers run on several workers, so one mutex guards the counts.
 class Shelves : public Handlers {
 public:
-  explicit Shelves(Config config) : items_(std::move(config.shelves)) {}
+  explicit Shelves(Config config) : items_(std::move(config.shelves)), broken_(std::move(config.broken_shelf)) {}
 
   rpc::InventoryGet::Reply inventory_get(const Sku &in, trellis::Call &call) override {
     const auto label = acme::echo::Client(call).echo_say({.message = "shelf " + in.sku}).value();
@@ -26,6 +28,7 @@ public:
   }
 
   rpc::InventoryTake::Reply inventory_take(const Take &in, trellis::Call &) override {
+    if (in.sku == broken_) throw std::runtime_error("the shelf of " + in.sku + " is broken");
     const std::lock_guard lock(mutex_);
     auto &available = items_[in.sku];
     if (available < in.quantity)
@@ -38,6 +41,7 @@ public:
 private:
   std::mutex mutex_;
   std::map<std::string, std::int64_t> items_;
+  const std::optional<std::string> broken_;
 };
 
 void setup(trellis::Service &service) {

@@ -1,6 +1,6 @@
 /* Every type of the ABI, reachable from exported symbols, so that libabigail can compare layouts with the baseline. */
-#include "../trellis/control_plane.h"
-#include "../trellis/plugin.h"
+#include <trellis/control_plane.h>
+#include <trellis/plugin.h>
 
 TRELLIS_EXPORT extern trellis_plugin_entry abi_entry;
 TRELLIS_EXPORT extern trellis_plugin abi_plugin;

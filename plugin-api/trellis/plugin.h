@@ -219,8 +219,9 @@ typedef struct trellis_host {
   trellis_status (*identity)(void *self, trellis_sink out);
 
   /* [thread-safe] Answers with `output`, a JSON text that the output schema is checked against: a text that breaks it
-   * becomes an error for the caller, a log line, and TRELLIS_E_INVALID here. Ends the request's life in every case.
-   * TRELLIS_E_GONE: it was over already. */
+   * becomes an error for the caller, a log line, and TRELLIS_E_INVALID here; one that the server can't carry becomes an
+   * error, a log line, and TRELLIS_E_TOO_LARGE. Ends the request's life in every case. TRELLIS_E_GONE: it was over
+   * already. */
   trellis_status (*complete)(void *self, trellis_call call, trellis_str output);
 
   /* [thread-safe] Answers with an error. Type "UnexpectedError" or "" is for what a caller can't act on: its message

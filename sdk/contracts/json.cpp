@@ -165,6 +165,12 @@ void put_in_ecmascript_order(JsonValue &value, Allocator &allocator) {
   }
 }
 
+// The plugins of a process may change its locale, and with it what strtod takes for a decimal point.
+double to_double(const std::string &number) {
+  static const ::locale_t kC = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  return ::strtod_l(number.c_str(), nullptr, kC);
+}
+
 // Whether all of `text` is a number by JSON's grammar: strtod takes more ("01", "1.").
 bool is_json_number(std::string_view text) {
   const auto digits = [&text] {
@@ -196,7 +202,7 @@ struct Shrunk {
 };
 
 void shrink_number(const std::string &number, std::size_t index, Shrunk &out) {
-  const double value = is_json_number(number) ? std::strtod(number.c_str(), nullptr) : 0;
+  const double value = is_json_number(number) ? to_double(number) : 0;
   if (std::isinf(value)) {
     out.overflowed.push_back(index);
     out.text += value < 0 ? "-1" : "1";
@@ -251,7 +257,7 @@ public:
     std::int64_t integer = 0;
     const auto [end, error] = std::from_chars(text, text + size, integer);
     if (error == std::errc() && end == text + size && (integer != 0 || text[0] != '-')) return document_.Int64(integer);
-    return document_.Double(std::strtod(std::string(text, size).c_str(), nullptr));
+    return document_.Double(to_double(std::string(text, size)));
   }
   bool String(const char *text, rapidjson::SizeType size, bool copy) { return document_.String(text, size, copy); }
   bool Key(const char *text, rapidjson::SizeType size, bool copy) { return document_.Key(text, size, copy); }

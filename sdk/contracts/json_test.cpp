@@ -1,8 +1,12 @@
 #include "contracts/json.h"
 
+#include "../../tests/support/comma_locale.h"
 #include <catch2/catch_test_macros.hpp>
+#include <clocale>
 #include <cmath>
+#include <cstdlib>
 #include <rapidjson/document.h>
+#include <unistd.h>
 
 using namespace trellis;
 
@@ -48,6 +52,20 @@ TEST_CASE("beside a number beyond range, malformed numbers are still refused") {
     INFO(text);
     CHECK(!parse_json(text));
   }
+}
+
+TEST_CASE("numbers have a point, whatever the locale of the process says") {
+  const auto dir = std::filesystem::temp_directory_path() / ("json-test-" + std::to_string(::getpid()));
+  test::write_comma_locale(dir);
+  ::setenv("LOCPATH", dir.c_str(), 1);
+  REQUIRE(std::setlocale(LC_NUMERIC, "comma") != nullptr);
+  REQUIRE(std::strtod("1.5", nullptr) == 1);
+  const auto document = parse_json("[1.5,2e-3]");
+  const auto text = document ? to_json(*document) : std::string{};
+  std::setlocale(LC_NUMERIC, "C");
+  ::unsetenv("LOCPATH");
+  std::filesystem::remove_all(dir);
+  CHECK(text == "[1.5,0.002]");
 }
 
 TEST_CASE("negative zero stays negative zero, spelled as an integer or not") {

@@ -246,6 +246,12 @@ Result<void> Connection::publish(const Outbound &message) {
   return {};
 }
 
+Result<void> Connection::publish_watched(const Outbound &message, Message::OnUnheard on_unheard) {
+  if (const auto listener = settings_.listener.lock())
+    return listener->publish_watched(shared_from_this(), message, std::move(on_unheard));
+  return fail(transport_error::kClosed, std::string(message.subject), "the transport was closed");
+}
+
 Result<void> Connection::publish_with_headers(const Outbound &message) {
   const std::string subject(message.subject);
   const std::string reply(message.reply);

@@ -35,6 +35,9 @@ public:
   virtual void connection_error(Connection &connection, natsStatus status, const std::string &text,
                                 const std::string &subject) = 0;
   virtual void connection_unused(Connection &connection) = 0; // retired, and the last ConnectionUse has gone
+  // Publishes with a reply subject; `on_unheard` as in Message::respond_and_watch.
+  virtual Result<void> publish_watched(const std::shared_ptr<Connection> &connection, const Outbound &message,
+                                       Message::OnUnheard on_unheard) = 0;
 };
 
 class Connection final : public std::enable_shared_from_this<Connection> {
@@ -58,6 +61,8 @@ public:
 
   // [thread-safe]
   Result<void> publish(const Outbound &message);
+  Result<void> publish_watched(const Outbound &message, Message::OnUnheard on_unheard);
+  std::uint64_t id() const { return reinterpret_cast<std::uintptr_t>(handle_); } // unique in this process, never 0
   std::size_t max_payload() const;
   natsConnection *handle() const { return connection_; }
 

@@ -16,6 +16,7 @@ constexpr milliseconds kLastFlush{2'000};      // for answers on a replaced conn
 constexpr milliseconds kDrainWait{5'000};      // for the server to confirm the end of subscriptions
 constexpr milliseconds kShortestRotation{500}; // also when credentials come with less life than that
 constexpr milliseconds kStable{5'000};         // a connection that lived this long starts backoff anew
+constexpr milliseconds kGoodbye{1'000};        // before its expiry a replaced connection is ended in order
 constexpr std::size_t kDrainsAtOnce = 8;       // each costs a thread of nats.c for one round trip
 
 // Counts down what several threads finish. Shared, because the last one may come after the wait was given up.
@@ -116,6 +117,16 @@ void Lifeline::connection_unused(Connection &) {
   post_control();
 }
 
+Result<void> Lifeline::publish_watched(const std::shared_ptr<Connection> &connection, const Outbound &message,
+                                       Message::OnUnheard on_unheard) {
+  return parts_.watch(connection, message, std::move(on_unheard));
+}
+
+void Lifeline::tell_end(const Connection &connection, bool alive) {
+  if (!parts_.options.on_connection_end) return;
+  parts_.gate->pass([&] { parts_.options.on_connection_end(connection.id(), alive); });
+}
+
 void Lifeline::connection_error(Connection &connection, natsStatus status, const std::string &text,
                                 const std::string &subject) {
   if (const auto violation = parse_permission_violation(text)) {
@@ -132,6 +143,7 @@ void Lifeline::connection_error(Connection &connection, natsStatus status, const
 }
 
 void Lifeline::connection_lost(Connection &connection, const std::string &why) {
+  tell_end(connection, false);
   const auto now = steady_clock::now();
   bool was_current = false;
   {
@@ -159,18 +171,21 @@ void Lifeline::note_failure_locked(SteadyTime now) {
 
 // A rotation changes nothing for the user, so it isn't told.
 void Lifeline::note_state_locked(ConnectionState state, std::string detail) {
+  was_lost_ = was_lost_ || state == ConnectionState::disconnected;
   if (std::exchange(state_, state) != state) untold_.emplace_back(state, std::move(detail));
 }
 
 void Lifeline::tell_states() {
   std::vector<std::pair<ConnectionState, std::string>> changes;
+  bool restored = false;
   {
     const std::lock_guard lock(mutex_);
     changes.swap(untold_);
+    restored = state_ == ConnectionState::connected && std::exchange(was_lost_, false);
   }
-  if (!parts_.options.on_state) return;
   for (const auto &change : changes)
-    parts_.gate->pass([&] { parts_.options.on_state(change.first, change.second); });
+    if (parts_.options.on_state) parts_.gate->pass([&] { parts_.options.on_state(change.first, change.second); });
+  if (restored) parts_.gate->pass(parts_.on_restored);
 }
 
 void Lifeline::report(const Error &problem) {
@@ -280,7 +295,9 @@ bool Lifeline::switch_to(Link fresh, std::vector<std::shared_ptr<Binding>> ended
   if (closing_) return false;
   if (current_.connection) {
     current_.draining = std::move(ended);
-    current_.lingers_until = std::min(current_.expires, steady_clock::now() + parts_.options.linger_max);
+    const auto now = steady_clock::now();
+    const auto last_words = current_.expires == kNever ? kNever : std::max(now, current_.expires - kGoodbye);
+    current_.lingers_until = std::min(last_words, now + parts_.options.linger_max);
     replaced_.push_back(std::move(current_));
     failures_ = 0;
     ++counts_.rotations;
@@ -326,6 +343,7 @@ void Lifeline::end_finished_links() {
 }
 
 void Lifeline::end_link(const Link &link) {
+  if (!link.connection->lost()) tell_end(*link.connection, true);
   link.connection->flush(kLastFlush).or_else([](const Error &) {}); // fails at once on a lost one
   parts_.subscriptions->unbind(*link.connection);
   link.connection->close();

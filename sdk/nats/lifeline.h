@@ -35,6 +35,8 @@ public:
     std::shared_ptr<Receiver> inbox;
     std::shared_ptr<Gate> gate;
     std::function<void(Connection &, const PermissionViolation &)> on_refused;
+    std::function<Result<void>(const std::shared_ptr<Connection> &, const Outbound &, Message::OnUnheard)> watch;
+    std::function<void()> on_restored; // connected again after a loss
   };
   static std::shared_ptr<Lifeline> start(Parts parts);
   ~Lifeline() override = default;
@@ -52,6 +54,8 @@ public:
   void connection_error(Connection &connection, natsStatus status, const std::string &text,
                         const std::string &subject) override;
   void connection_unused(Connection &connection) override;
+  Result<void> publish_watched(const std::shared_ptr<Connection> &connection, const Outbound &message,
+                               Message::OnUnheard on_unheard) override;
 
 private:
   // A connection with what belongs to it.
@@ -78,6 +82,7 @@ private:
   void end_link(const Link &link);                                         // [strand]
   void drain(const std::vector<std::shared_ptr<Binding>> &bindings);       // [strand]
   void report(const Error &problem);
+  void tell_end(const Connection &connection, bool alive);
   void tell_states(); // [strand], and close()
   void note_state_locked(ConnectionState state, std::string detail);
   bool wants_connection(SteadyTime now) const;
@@ -91,6 +96,7 @@ private:
   mutable std::mutex mutex_; // guards everything below
   mutable std::condition_variable state_changed_;
   ConnectionState state_ = ConnectionState::connecting;
+  bool was_lost_ = false;                                       // and nobody was told yet that there is another
   std::vector<std::pair<ConnectionState, std::string>> untold_; // changes that on_state hasn't heard yet
   Link current_;
   std::vector<Link> replaced_; // lingering, or lost and to be ended

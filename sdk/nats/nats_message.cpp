@@ -59,4 +59,15 @@ Result<void> NatsMessage::respond(std::string_view payload, const Headers *heade
   return connection_->publish({.subject = reply(), .payload = payload, .headers = headers});
 }
 
+Result<void> NatsMessage::respond_and_watch(std::string_view payload, const Headers *headers,
+                                            OnUnheard on_unheard) const {
+  if (reply().empty()) return fail(transport_error::kNoReply, std::string(subject()), "the message asks for no answer");
+  return connection_->publish_watched({.subject = reply(), .payload = payload, .headers = headers},
+                                      std::move(on_unheard));
+}
+
+std::uint64_t NatsMessage::connection() const {
+  return connection_->id();
+}
+
 } // namespace trellis

@@ -22,6 +22,8 @@ public:
   std::string_view header(std::string_view name) const override;
   Headers headers() const override;
   Result<void> respond(std::string_view payload, const Headers *headers) const override;
+  Result<void> respond_and_watch(std::string_view payload, const Headers *headers, OnUnheard on_unheard) const override;
+  std::uint64_t connection() const override;
 
   bool is_no_responders() const { return natsMsg_IsNoResponders(message_); }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <future>
+#include <mutex>
 
 using namespace trellis;
 using namespace trellis::test;
@@ -225,4 +226,92 @@ TEST_CASE("hundreds of connections are all accepted at their first attempt") {
     REQUIRE(wait_until([&] { return client->counts().rotations == i; }));
   }
   CHECK(log.text().empty());
+}
+
+TEST_CASE("a watched answer tells that its receiver is gone, on a replaced connection too, and else nothing") {
+  const OperatorMode mode;
+  const NatsServer server({.text = mode.config(), .jetstream = false});
+  const auto loop = start_loop();
+  Log log;
+  const auto service = open_connected(*loop, with_users(mode, log.options(server.url()), 1h));
+  const auto client = open_connected(*loop, with_users(mode, Log::plain_options(server.url()), 1h));
+  std::mutex mutex;
+  MessagePtr kept;
+  const auto serving = service->subscribe("watch", "workers", [&](MessagePtr message) {
+    const std::lock_guard lock(mutex);
+    kept = std::move(message);
+  });
+  auto inbox = client->subscribe("_INBOX.test.watcher", "", [](const MessagePtr &) {});
+  REQUIRE(service->flush(5s));
+  REQUIRE(client->publish({.subject = "watch", .reply = "_INBOX.test.watcher"}));
+  const auto arrived = [&] {
+    const std::lock_guard lock(mutex);
+    return kept != nullptr;
+  };
+  REQUIRE(wait_until(arrived));
+  service->rotate();
+  REQUIRE(wait_until([&] { return service->counts().rotations == 1; }));
+
+  std::atomic<int> unheard = 0;
+  const auto count = [&](const Error &error) { unheard += error.code == transport_error::kNoResponders; };
+  CHECK(kept->respond_and_watch("one", nullptr, count));
+  REQUIRE(service->flush(5s)); // the server has answered everything before
+  CHECK(unheard == 0);
+  inbox->reset();
+  REQUIRE(client->flush(5s));
+  CHECK(kept->respond_and_watch("two", nullptr, count));
+  CHECK(wait_until([&] { return unheard == 1; }));
+}
+
+TEST_CASE("the end of each connection is told, of a replaced one also while it can still answer") {
+  const OperatorMode mode;
+  NatsServer server({.text = mode.config(), .jetstream = false});
+  const auto loop = start_loop();
+  Log log;
+  std::mutex mutex;
+  std::vector<std::pair<std::uint64_t, bool>> ends;
+  std::vector<std::uint64_t> came_in_on;
+  auto options = with_users(mode, log.options(server.url()), 1h);
+  options.linger_max = 300ms;
+  options.on_connection_end = [&](std::uint64_t connection, bool alive) {
+    const std::lock_guard lock(mutex);
+    ends.emplace_back(connection, alive);
+  };
+  const auto service = open_connected(*loop, std::move(options));
+  std::vector<MessagePtr> kept; // keeps its connection open
+  const auto serving = service->subscribe("watch", "workers", [&](MessagePtr message) {
+    const std::lock_guard lock(mutex);
+    came_in_on.push_back(message->connection());
+    kept.push_back(std::move(message));
+  });
+  std::atomic<int> restored = 0;
+  const auto listener = service->on_restored([&] { ++restored; });
+  const auto client = open_connected(*loop, with_users(mode, Log::plain_options(server.url()), 1h));
+  REQUIRE(service->flush(5s));
+  const auto ask = [&](std::size_t so_many) {
+    REQUIRE(client->publish({.subject = "watch", .reply = "_INBOX.test.x"}));
+    REQUIRE(wait_until([&] {
+      const std::lock_guard lock(mutex);
+      return came_in_on.size() == so_many;
+    }));
+  };
+  ask(1);
+  service->rotate();
+  const auto ended = [&](std::size_t so_many) {
+    return wait_until([&] {
+      const std::lock_guard lock(mutex);
+      return ends.size() == so_many;
+    });
+  };
+  REQUIRE(ended(2));
+  CHECK(ends == std::vector<std::pair<std::uint64_t, bool>>{{came_in_on[0], true}, {came_in_on[0], false}});
+  CHECK(restored == 0);
+
+  ask(2);
+  CHECK(came_in_on[1] != came_in_on[0]);
+  server.restart();
+  REQUIRE(ended(3));
+  CHECK(ends.back() == std::pair{came_in_on[1], false});
+  CHECK(wait_until([&] { return restored == 1; }));
+  kept.clear();
 }

@@ -1,6 +1,7 @@
 #include "nats/nats_transport.h"
 #include "nats/lifeline.h"
 #include "nats/requests.h"
+#include "nats/restored.h"
 #include <utility>
 
 namespace trellis {
@@ -14,20 +15,24 @@ constexpr std::size_t kUsualMaxPayload = std::size_t{1} << 20; // nats-server's 
 class LogicalTransport final : public NatsTransport {
 public:
   LogicalTransport(EventLoop &loop, NatsOptions options)
-      : subscriptions_(std::make_shared<Subscriptions>()), gate_(std::make_shared<Gate>()),
-        requests_(Requests::make(loop, options.inbox_prefix, gate_)), inbox_(std::make_shared<Receiver>()) {
+      : subscriptions_(std::make_shared<Subscriptions>()), restored_(std::make_shared<Restored>()),
+        gate_(std::make_shared<Gate>()), requests_(Requests::make(loop, options.inbox_prefix, gate_)),
+        inbox_(std::make_shared<Receiver>()) {
     inbox_->subject = requests_->inbox_subject();
     inbox_->on_message = [requests = requests_](std::unique_ptr<NatsMessage> reply) {
       requests->on_inbox(std::move(reply));
     };
-    lifeline_ = Lifeline::start({.loop = &loop,
-                                 .options = std::move(options),
-                                 .subscriptions = subscriptions_,
-                                 .inbox = inbox_,
-                                 .gate = gate_,
-                                 .on_refused = [requests = requests_](Connection &on, const PermissionViolation &what) {
-                                   requests->on_refused(on, what);
-                                 }});
+    lifeline_ = Lifeline::start(
+        {.loop = &loop,
+         .options = std::move(options),
+         .subscriptions = subscriptions_,
+         .inbox = inbox_,
+         .gate = gate_,
+         .on_refused = [requests = requests_](Connection &on,
+                                              const PermissionViolation &what) { requests->on_refused(on, what); },
+         .watch = [requests = requests_](const auto &on, const Outbound &message,
+                                         auto unheard) { return requests->watch(on, message, std::move(unheard)); },
+         .on_restored = [restored = restored_] { restored->tell(); }});
   }
   ~LogicalTransport() override { close(std::chrono::milliseconds(0)); }
 
@@ -51,6 +56,10 @@ public:
     return connection ? connection->max_payload() : kUsualMaxPayload;
   }
 
+  std::unique_ptr<Listener> on_restored(std::function<void()> restored) override {
+    return restored_->add(std::move(restored));
+  }
+
   Result<void> flush(std::chrono::milliseconds timeout) override { return lifeline_->flush(timeout); }
   ConnectionState state() const override { return lifeline_->state(); }
   bool wait_connected(std::chrono::milliseconds timeout) override { return lifeline_->wait_connected(timeout); }
@@ -66,6 +75,7 @@ public:
 
 private:
   const std::shared_ptr<Subscriptions> subscriptions_;
+  const std::shared_ptr<Restored> restored_;
   const std::shared_ptr<Gate> gate_; // of every callback but those of subscriptions, which have their own
   const std::shared_ptr<Requests> requests_;
   const std::shared_ptr<Receiver> inbox_;

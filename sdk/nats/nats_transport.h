@@ -61,6 +61,10 @@ struct NatsOptions {
   std::function<Result<ConnectionCredentials>()> credentials;
   std::function<void(ConnectionState, const std::string &detail)> on_state; // [network thread]
   std::function<void(const Error &)> on_problem; // [network thread] e.g. code permission_denied, where = subject
+  // A connection that messages came in on ends. `alive`: it is a replaced one that is about to be closed, and respond()
+  // still works for the length of this call; then it is called a second time, without. Each connection that was ever
+  // used ends once without, but those that close() ends. [thread of the transport]
+  std::function<void(std::uint64_t connection, bool alive)> on_connection_end;
   std::chrono::milliseconds backoff_min{100}, backoff_max{5000};
   std::chrono::milliseconds connect_timeout{10'000}; // for TCP and for the server's answer to CONNECT
   std::chrono::milliseconds ping_interval{20'000};   // two unanswered pings end a connection

@@ -65,7 +65,7 @@ std::string without_userinfo(std::string_view url) {
 }
 
 bool is_sendable_subject(std::string_view subject) {
-  if (subject.empty() || subject.front() == '.' || subject.back() == '.') return false;
+  if (subject.empty() || subject.size() > kMaxSubject || subject.front() == '.' || subject.back() == '.') return false;
   return std::none_of(subject.begin(), subject.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20; }) &&
          subject.find("..") == std::string_view::npos;
 }

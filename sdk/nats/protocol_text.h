@@ -26,7 +26,11 @@ std::string escape_token(std::string_view token);
 // The server's URL without user and password, for errors and logs.
 std::string without_userinfo(std::string_view url);
 
-// False for what would break the protocol's lines or name nothing: empty, blanks, control characters, empty tokens.
+// A server reads a line of at most 4,096 bytes (max_control_line) and closes the connection at a longer one; subject
+// and reply have to fit into it.
+inline constexpr std::size_t kMaxSubject = 1900;
+// False for what would break the protocol's lines or name nothing: empty, too long, blanks, control characters, empty
+// tokens.
 bool is_sendable_subject(std::string_view subject);
 bool is_sendable_header(std::string_view name, std::string_view value);
 

@@ -62,6 +62,8 @@ TEST_CASE("user and password never show in the URL of an error") {
 TEST_CASE("what would break a protocol line is not sendable") {
   CHECK(is_sendable_subject("a.b.>"));
   CHECK(is_sendable_subject("_INBOX.x.*"));
+  CHECK(is_sendable_subject(std::string(kMaxSubject, 'a')));
+  CHECK_FALSE(is_sendable_subject(std::string(kMaxSubject + 1, 'a')));
   CHECK_FALSE(is_sendable_subject("a..b"));
   CHECK_FALSE(is_sendable_subject(".a"));
   CHECK_FALSE(is_sendable_subject("a."));

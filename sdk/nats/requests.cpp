@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365); // so that the sum can't overflow
 
+// How long the server's "nobody" is waited for: it comes within a round trip, or not at all.
+constexpr std::chrono::milliseconds kUnheardWait{5000};
+
 // 16 characters; unique enough that two transports with the same prefix never share an inbox.
 std::string unique_token() {
   std::random_device source;
@@ -35,21 +38,44 @@ std::shared_ptr<Requests> Requests::make(EventLoop &loop, const std::string &inb
   return self;
 }
 
+// With `message`'s reply subject set. An error leaves, or puts back, `request`; with success it has gone, also when it
+// was answered at once.
+Result<void> Requests::publish(PendingRequest &request, const Outbound &message) {
+  const auto deadline = request.deadline;
+  const auto connection = request.connection.shared();
+  const auto added = pending_.add(request);
+  if (!added) return fail(transport_error::kClosed, request.subject, "the transport is closed");
+  if (added->earliest) loop_.set_alarm_if_earlier(alarm_, deadline);
+  Outbound outbound = message;
+  const std::string reply = inbox_ + std::to_string(added->token);
+  outbound.reply = reply;
+  auto sent = connection->publish(outbound);
+  if (sent) return {};
+  auto unsent = pending_.take(added->token);
+  if (!unsent) return {}; // somebody else told its owner
+  request = std::move(*unsent);
+  return sent;
+}
+
 void Requests::send(std::shared_ptr<Connection> connection, const Outbound &message, std::chrono::milliseconds timeout,
                     Transport::OnReply on_reply) {
   std::string subject(message.subject);
   if (!connection) return on_reply(fail(transport_error::kClosed, std::move(subject), "not connected"));
   const auto deadline = std::chrono::steady_clock::now() + std::min(timeout, kLongestTimeout);
-  PendingRequest request{std::move(subject), std::move(on_reply), deadline, ConnectionUse(connection)};
-  const auto added = pending_.add(request);
-  if (!added) return request.on_reply(fail(transport_error::kClosed, request.subject, "the transport is closed"));
-  if (added->earliest) loop_.set_alarm_if_earlier(alarm_, deadline);
-  Outbound outbound = message;
-  const std::string reply = inbox_ + std::to_string(added->token);
-  outbound.reply = reply;
-  const auto sent = connection->publish(outbound);
-  if (sent) return;
-  if (const auto unsent = pending_.take(added->token)) unsent->on_reply(tl::unexpected(sent.error()));
+  PendingRequest request{std::move(subject), std::move(on_reply), deadline, ConnectionUse(std::move(connection))};
+  if (auto sent = publish(request, message); !sent) request.on_reply(tl::unexpected(std::move(sent.error())));
+}
+
+Result<void> Requests::watch(const std::shared_ptr<Connection> &connection, const Outbound &message,
+                             Message::OnUnheard on_unheard) {
+  auto on_reply = [on_unheard = std::move(on_unheard)](const Result<MessagePtr> &reply) {
+    if (reply) return; // a receiver that answers frames: not in this protocol, and no sign of a loss
+    const auto &code = reply.error().code;
+    if (code == transport_error::kNoResponders || code == transport_error::kDenied) on_unheard(reply.error());
+  };
+  PendingRequest request{std::string(message.subject), std::move(on_reply),
+                         std::chrono::steady_clock::now() + kUnheardWait, ConnectionUse(connection)};
+  return publish(request, message);
 }
 
 std::uint64_t Requests::token_of(std::string_view reply_subject) const {

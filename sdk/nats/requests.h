@@ -27,6 +27,9 @@ public:
   // [thread-safe] `connection` may be nullptr: not connected.
   void send(std::shared_ptr<Connection> connection, const Outbound &message, std::chrono::milliseconds timeout,
             Transport::OnReply on_reply);
+  // [thread-safe] Message::respond_and_watch.
+  Result<void> watch(const std::shared_ptr<Connection> &connection, const Outbound &message,
+                     Message::OnUnheard on_unheard);
   void on_inbox(std::unique_ptr<NatsMessage> reply);
   void on_refused(const Connection &connection, const PermissionViolation &violation);
   // [may block] Only after the gate was closed: what is left is answered here, with `closed`.
@@ -36,6 +39,7 @@ private:
   Requests(EventLoop &loop, std::string inbox, std::shared_ptr<Gate> gate)
       : loop_(loop), inbox_(std::move(inbox)), gate_(std::move(gate)) {}
 
+  Result<void> publish(PendingRequest &request, const Outbound &message);
   std::uint64_t token_of(std::string_view reply_subject) const; // 0 when it isn't one of ours
   void expire();
 

@@ -75,7 +75,7 @@ struct StaticCaller {
   std::string name;
   std::string session_key;
   std::vector<std::string> capabilities;
-  // contract id -> rpc names, or {"*"} for all of them
+  // contract id -> names of rpcs and feeds, or {"*"} for all of them
   std::map<std::string, std::vector<std::string>, std::less<>> uses;
   std::string where; // file:line of the entry, for messages
 };

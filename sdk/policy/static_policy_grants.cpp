@@ -5,6 +5,7 @@
 #include "policy/policy_bootstrap.h"
 #include "wire/jwt.h"
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace trellis {
@@ -23,13 +24,44 @@ std::vector<const Manifest *> versions_of(std::string_view contract_id, const Kn
   return active.empty() ? all : active;
 }
 
-std::set<std::string> rpc_names(const std::vector<const Manifest *> &versions) {
-  std::set<std::string> names;
-  for (const Manifest *version : versions)
-    if (version->model().rpc)
-      for (const auto &[name, rpc] : *version->model().rpc)
-        names.insert(name);
-  return names;
+using Names = std::set<std::string>;
+
+template <class Surface>
+void add_names(Names &names, const std::optional<Named<Surface>> &section) {
+  if (section)
+    for (const auto &[name, surface] : *section)
+      names.insert(name);
+}
+
+// What a caller may use of a contract: an entry of `uses` may name either, so both share one list.
+struct Callable {
+  explicit Callable(const std::vector<const Manifest *> &versions) {
+    for (const Manifest *version : versions) {
+      add_names(rpcs, version->model().rpc);
+      add_names(feeds, version->model().feeds);
+    }
+  }
+  Names all() const {
+    Names both = rpcs;
+    both.insert(feeds.begin(), feeds.end());
+    return both;
+  }
+  Names rpcs, feeds;
+};
+
+std::vector<std::string> common(const Names &one, const Names &other) {
+  std::vector<std::string> out;
+  std::ranges::set_intersection(one, other, std::back_inserter(out));
+  return out;
+}
+
+// The entry of `uses` for these names of one contract.
+std::string use_of(std::string_view contract_id, const Callable &callable, const Names &names) {
+  const auto rpcs = common(callable.rpcs, names), feeds = common(callable.feeds, names);
+  JsonObjectText use;
+  use.text("contract", contract_id).json("rpc", JsonObjectText().texts("call", rpcs).str());
+  if (!feeds.empty()) use.json("feeds", JsonObjectText().texts("subscribe", feeds).str());
+  return use.str();
 }
 
 std::string listed(const std::set<std::string> &names) {
@@ -60,10 +92,10 @@ Result<Manifest> caller_contract(const StaticCaller &caller, const KnownContract
   for (const auto &[contract_id, wanted] : caller.uses) {
     const auto versions = versions_of(contract_id, known);
     if (versions.empty()) continue;
-    const auto names = selected(caller, contract_id, wanted, rpc_names(versions));
+    const Callable callable(versions);
+    const auto names = selected(caller, contract_id, wanted, callable.all());
     if (!names) return tl::unexpected(names.error());
-    const std::string rpc = JsonObjectText().texts("call", {names->begin(), names->end()}).str();
-    required.json(contract_id, JsonObjectText().text("contract", contract_id).json("rpc", rpc).str());
+    required.json(contract_id, use_of(contract_id, callable, *names));
   }
   return Manifest::parse(JsonObjectText()
                              .text("format", "trellis.contract.v1")

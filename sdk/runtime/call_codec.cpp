@@ -5,6 +5,7 @@
 #include "contracts/event_subject.h"
 #include "contracts/json_write.h"
 #include "runtime/builtin_errors.h"
+#include "runtime/metrics_errors.h"
 #include "wire/names.h"
 #include "wire/proof.h"
 #include "wire/session_key.h"
@@ -14,15 +15,15 @@
 namespace trellis {
 namespace {
 
-tl::unexpected<CallError> local(ErrorEnvelope envelope) {
-  return tl::make_unexpected(CallError{std::move(envelope), true});
+tl::unexpected<CallError> local(ErrorEnvelope envelope, const char *phase) {
+  return tl::make_unexpected(CallError{std::move(envelope), true, {}, phase});
 }
 
 // A subject token that the input has no value for (06 §1.1): nothing is sent.
 tl::unexpected<CallError> missing_subject_value(const Error &error) {
   auto envelope = validation_error({{error.where, "has no value, and the subject needs one"}});
   envelope.context = JsonObjectText().text("key", error.where).str();
-  return local(std::move(envelope));
+  return local(std::move(envelope), error_phase::kRequestEncoding);
 }
 
 tl::unexpected<CallError> invalid_response(const RpcMethod &method, const Error &cause) {
@@ -33,13 +34,15 @@ tl::unexpected<CallError> invalid_response(const RpcMethod &method, const Error 
                                             .text("subject", method.subject)
                                             .text("method", method.name)
                                             .text("causeMessage", cause.text())
-                                            .str()));
+                                            .str()),
+               error_phase::kResponseDecoding);
 }
 
 CallResult decode_output(const RpcMethod &method, std::string_view payload) {
   const auto output = parse_json(payload, {.max_bytes = payload.size()});
   if (!output) return invalid_response(method, output.error());
-  if (!method.output.valid(*output)) return local(validation_error(method.output.check(*output)));
+  if (!method.output.valid(*output))
+    return local(validation_error(method.output.check(*output)), error_phase::kResponseDecoding);
   return unambiguous_json(payload, *output);
 }
 
@@ -58,11 +61,11 @@ CallError decode_error(const RpcMethod &method, std::string_view payload) {
   if (!envelope) return invalid_response(method, envelope.error()).value();
 
   const auto declared = method.errors.find(envelope->type);
-  if (declared == method.errors.end()) return {remote_error(*envelope, *value), false};
+  if (declared == method.errors.end()) return {remote_error(*envelope, *value), false, {}, error_phase::kRemoteError};
   const auto &schema = declared->second;
   const auto issues = schema ? schema->check(*value) : builtin_error_issues(envelope->type, *value);
-  if (!issues.empty()) return {validation_error(issues), true};
-  return {std::move(*envelope), false};
+  if (!issues.empty()) return {validation_error(issues), true, {}, error_phase::kResponseDecoding};
+  return {std::move(*envelope), false, {}, error_phase::kRemoteError};
 }
 
 std::string_view failure_code(const Error &error) {
@@ -87,8 +90,11 @@ tl::expected<SignedRequest, CallError> sign_request(const RpcMethod &method, std
                                                     const SessionKey &key, std::int64_t iat,
                                                     std::string_view request_id) {
   const auto value = parse_json(input, {.max_bytes = input.size()});
-  if (!value) return local(validation_error({{"#", value.error().text()}}));
-  if (!method.input.valid(*value)) return local(validation_error(method.input.check(*value)));
+  const auto refused = [](const std::vector<SchemaIssue> &issues) {
+    return local(validation_error(issues), error_phase::kRequestEncoding);
+  };
+  if (!value) return refused({{"#", value.error().text()}});
+  if (!method.input.valid(*value)) return refused(method.input.check(*value));
   auto subject = expand_subject(method.subject, *value, SubjectMode::publish);
   if (!subject) return missing_subject_value(subject.error());
 
@@ -121,7 +127,7 @@ CallError transport_failure(const RpcMethod &method, const Error &error) {
                            .str();
   return {transport_error_envelope(failure_code(error), "The request " + method.name + " failed: " + error.message,
                                    failure_hint(error), context),
-          true, error.code};
+          true, error.code, error_phase::kRequestSend};
 }
 
 } // namespace trellis

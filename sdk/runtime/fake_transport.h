@@ -45,10 +45,31 @@ public:
     return added_.wait_for(lock, limit, [&] { return replies_.size() >= count; });
   }
 
+  // How many of them were sent with a watch, and the last one's.
+  void watch(Message::OnUnheard unheard) {
+    const std::lock_guard lock(mutex_);
+    ++watches_;
+    unheard_ = std::move(unheard);
+  }
+  std::size_t watches() const {
+    const std::lock_guard lock(mutex_);
+    return watches_;
+  }
+  void lose_receiver() const {
+    Message::OnUnheard unheard;
+    {
+      const std::lock_guard lock(mutex_);
+      unheard = unheard_;
+    }
+    unheard(fail(transport_error::kNoResponders, "inbox", "nobody").value());
+  }
+
 private:
-  mutable std::mutex mutex_; // guards replies_
+  mutable std::mutex mutex_; // guards what follows
   mutable std::condition_variable added_;
   std::vector<Reply> replies_;
+  Message::OnUnheard unheard_;
+  std::size_t watches_ = 0;
 };
 
 struct FakeMessage : Message {
@@ -57,6 +78,7 @@ struct FakeMessage : Message {
   std::shared_ptr<Replies> replies = std::make_shared<Replies>();
   std::size_t max_payload = std::size_t{1} << 20;
   bool closed = false;
+  std::uint64_t connection_id = 0;
 
   std::string_view subject() const override { return subject_text; }
   std::string_view reply() const override { return reply_text; }
@@ -73,6 +95,12 @@ struct FakeMessage : Message {
     replies->add({std::string(payload), headers ? *headers : Headers{}});
     return {};
   }
+  Result<void> respond_and_watch(std::string_view payload, const Headers *headers, OnUnheard unheard) const override {
+    auto sent = respond(payload, headers);
+    if (sent) replies->watch(std::move(unheard));
+    return sent;
+  }
+  std::uint64_t connection() const override { return connection_id; }
 };
 
 // A request as a client signs it, with its reply subject in the caller's inbox.

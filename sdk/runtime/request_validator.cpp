@@ -84,10 +84,13 @@ RequestValidator::~RequestValidator() = default;
 
 tl::expected<Validation, ErrorEnvelope> RequestValidator::validate(const ValidationRequest &request) {
   const auto input = question(request);
+  CallOptions options;
+  options.traceparent = request.traceparent;
+  options.tracestate = request.tracestate;
   for (std::size_t attempt = 0;; ++attempt) {
-    auto answer = state_->client.call_and_wait(state_->method, input);
+    auto answer = state_->client.call_and_wait(state_->method, input, options);
     if (answer) return read_answer(*answer);
-    if (attempt == kPauses.size() || !is_session_not_found(answer.error()))
+    if (request.ask_once || attempt == kPauses.size() || !is_session_not_found(answer.error()))
       return tl::make_unexpected(forwarded(std::move(answer.error())));
     std::this_thread::sleep_for(kPauses[attempt]); // the pause is the protocol's: a session may be on its way
   }

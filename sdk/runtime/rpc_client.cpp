@@ -146,8 +146,9 @@ void RpcClient::State::close() {
   delivered.wait(lock, [&] { return delivering == 0; });
 }
 
-RpcClient::RpcClient(Transport &transport, const SessionKey &key, std::function<std::int64_t()> clock)
-    : key_(key), clock_(std::move(clock)), state_(std::make_shared<State>(transport)) {}
+RpcClient::RpcClient(Transport &transport, const SessionKey &key, std::function<std::int64_t()> clock,
+                     Observer observer)
+    : key_(key), clock_(std::move(clock)), observer_(std::move(observer)), state_(std::make_shared<State>(transport)) {}
 
 RpcClient::~RpcClient() {
   state_->close();
@@ -163,16 +164,34 @@ tl::expected<SignedRequest, CallError> RpcClient::prepare(const RpcMethod &metho
   return request;
 }
 
+void RpcClient::observe(const RpcMethod &method, const CallResult &result, Clock::time_point since) const {
+  if (observer_) observer_(method, result, Clock::now() - since);
+}
+
 void RpcClient::call(const RpcMethod &method, std::string_view input, const CallOptions &options, OnResult on_result) {
+  const auto since = Clock::now();
   auto request = prepare(method, input, options);
-  if (!request) return on_result(tl::make_unexpected(std::move(request.error())));
+  if (!request) {
+    const CallResult refused = tl::make_unexpected(std::move(request.error()));
+    observe(method, refused, since);
+    return on_result(refused);
+  }
   state_->start(std::move(*request), options.timeout,
-                [&method, done = std::move(on_result)](const Reply &reply) { done(decode(method, reply)); });
+                [this, &method, since, done = std::move(on_result)](const Reply &reply) {
+                  auto result = decode(method, reply);
+                  observe(method, result, since); // this object is there: its destructor waits for us
+                  done(std::move(result));
+                });
 }
 
 CallResult RpcClient::call_and_wait(const RpcMethod &method, std::string_view input, const CallOptions &options) {
+  const auto since = Clock::now();
   auto request = prepare(method, input, options);
-  if (!request) return tl::make_unexpected(std::move(request.error()));
+  if (!request) {
+    const CallResult refused = tl::make_unexpected(std::move(request.error()));
+    observe(method, refused, since);
+    return refused;
+  }
 
   struct Waiter {
     std::mutex mutex; // guards reply
@@ -187,7 +206,9 @@ CallResult RpcClient::call_and_wait(const RpcMethod &method, std::string_view in
   });
   std::unique_lock lock(waiter->mutex);
   waiter->arrived.wait(lock, [&] { return waiter->reply.has_value(); });
-  return decode(method, *waiter->reply); // here, so that big replies don't hold up the network thread
+  auto result = decode(method, *waiter->reply); // here, so that big replies don't hold up the network thread
+  observe(method, result, since);
+  return result;
 }
 
 } // namespace trellis

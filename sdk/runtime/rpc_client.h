@@ -22,6 +22,7 @@ struct CallError {
   ErrorEnvelope envelope;
   bool local = false;
   std::string transport_code = {}; // transport_error::k* when sending or waiting failed, else ""
+  std::string_view phase = {};     // where it failed (06 §9.1), a constant: "request_send" ...
 };
 using CallResult = tl::expected<std::string, CallError>; // the output, JSON text as received
 
@@ -53,7 +54,9 @@ struct CallOptions {
 class RpcClient {
 public:
   // `clock`: server time in whole seconds (the local clock plus the learned offset, 06 §2.1).
-  RpcClient(Transport &transport, const SessionKey &key, std::function<std::int64_t()> clock);
+  // `observer`: told of each call's end, on the thread where it ends; must not block.
+  using Observer = std::function<void(const RpcMethod &, const CallResult &, std::chrono::nanoseconds took)>;
+  RpcClient(Transport &transport, const SessionKey &key, std::function<std::int64_t()> clock, Observer observer = {});
   // Calls that still wait end with TransportError trellis.request.failed, cause "closed". Afterwards no `on_result` is
   // running or called again, so never destroy a client inside one.
   ~RpcClient();
@@ -70,9 +73,11 @@ public:
 private:
   tl::expected<SignedRequest, CallError> prepare(const RpcMethod &method, std::string_view input,
                                                  const CallOptions &options) const;
+  void observe(const RpcMethod &method, const CallResult &result, std::chrono::steady_clock::time_point since) const;
   struct State; // shared with the transport's callbacks, which may come after this object's end
   const SessionKey &key_;
   const std::function<std::int64_t()> clock_;
+  const Observer observer_;
   std::shared_ptr<State> state_;
 };
 

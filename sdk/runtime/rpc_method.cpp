@@ -6,9 +6,8 @@
 #include <utility>
 
 namespace trellis {
-namespace {
 
-Result<Schema> compile_named(const Manifest &manifest, const std::string &name) {
+Result<Schema> compile_named_schema(const Manifest &manifest, const std::string &name) {
   const auto pointer = json_pointer("schemas", name);
   const auto *schema = manifest.schema(name);
   if (!schema) return fail("unknown_schema_ref", pointer, "there is no such schema", "a schema of the contract");
@@ -16,6 +15,8 @@ Result<Schema> compile_named(const Manifest &manifest, const std::string &name) 
   if (!compiled) compiled.error().where.insert(0, pointer);
   return compiled;
 }
+
+namespace {
 
 // A contract error without a schema may hold anything.
 Schema any_value() {
@@ -32,7 +33,7 @@ Result<void> add_error(RpcMethod &method, const Manifest &manifest, const std::s
     method.errors.emplace(type, any_value());
     return {};
   }
-  auto schema = compile_named(manifest, *declared->schema);
+  auto schema = compile_named_schema(manifest, *declared->schema);
   if (!schema) return tl::make_unexpected(std::move(schema.error()));
   method.errors.emplace(type, std::move(*schema));
   return {};
@@ -44,9 +45,9 @@ Result<RpcMethod> compile_rpc(const Manifest &manifest, std::string_view name) {
   const auto *surface = manifest.rpc(name);
   if (!surface)
     return fail("unknown_rpc", std::string(name), "the contract has no such rpc", "an rpc of " + manifest.id());
-  auto input = compile_named(manifest, surface->input);
+  auto input = compile_named_schema(manifest, surface->input);
   if (!input) return tl::make_unexpected(std::move(input.error()));
-  auto output = compile_named(manifest, surface->output);
+  auto output = compile_named_schema(manifest, surface->output);
   if (!output) return tl::make_unexpected(std::move(output.error()));
 
   RpcMethod method;

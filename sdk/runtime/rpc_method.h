@@ -23,6 +23,9 @@ struct RpcMethod {
   bool unauthenticated = false;
 };
 
+// The contract's schema of that name. Errors: "unknown_schema_ref", and those of Schema::compile, with its pointer.
+Result<Schema> compile_named_schema(const Manifest &manifest, const std::string &name);
+
 // Compiles the rpc called `name`. Errors: "unknown_rpc", and those of Schema::compile with the schema's pointer.
 Result<RpcMethod> compile_rpc(const Manifest &manifest, std::string_view name);
 

@@ -32,10 +32,10 @@ void set_text(JsonDocument &object, std::string_view name, std::string_view valu
 }
 
 // 06 §4.5: members of the same name are overwritten, and the subject doesn't leave the service.
-std::string annotated(JsonDocument context, const ServiceIdentity &service, const RpcMethod &method,
+std::string annotated(JsonDocument context, const ServiceIdentity &service, const SurfaceName &surface,
                       const AdmittedRequest &request) {
   context.EraseMember("subject");
-  set_text(context, "method", method.name);
+  set_text(context, surface.member, surface.name);
   set_text(context, "requestId", request.request_id);
   set_text(context, "service", service.name);
   set_text(context, "contractId", service.contract_id);
@@ -96,6 +96,13 @@ std::string_view hint_of(std::string_view code) {
   return "Try again; if it stays, the operator's log of the service says more.";
 }
 
+ReplyCause cause_of(std::string_view runtime_code) {
+  if (runtime_code == kOverloadedCode) return ReplyCause::overloaded;
+  if (runtime_code == kDeadlineCode) return ReplyCause::deadline;
+  if (runtime_code == kStoppingCode) return ReplyCause::stopping;
+  return ReplyCause::output_encoding;
+}
+
 // Callers of these types insist on members that a handler has little reason to think of (06 §5).
 void complete_builtin(std::string_view type, JsonDocument &fields) {
   auto &allocator = fields.GetAllocator();
@@ -135,21 +142,28 @@ Result<void> respond(const Message &message, const RpcReply &reply) {
 
 } // namespace
 
-RpcReply envelope_reply(ErrorEnvelope error, std::string_view trace_id) {
+RpcReply envelope_reply(ErrorEnvelope error, std::string_view trace_id, ReplyCause cause) {
   if (error.trace_id.empty()) error.trace_id = trace_id;
-  return {error.to_json(), true};
+  return {error.to_json(), true, cause};
 }
 
 RpcReply success_reply(const RpcMethod &method, std::string_view output, std::string_view trace_id) {
   const auto value = parse_json(output, {.max_bytes = output.size()});
-  if (!value)
-    return envelope_reply(validation_error({{"#", "the output is no JSON: " + value.error().text()}}), trace_id);
-  if (!method.output.valid(*value)) return envelope_reply(validation_error(method.output.check(*value)), trace_id);
+  const auto broken = [&](const std::vector<SchemaIssue> &issues) {
+    return envelope_reply(validation_error(issues), trace_id, ReplyCause::output_encoding);
+  };
+  if (!value) return broken({{"#", "the output is no JSON: " + value.error().text()}});
+  if (!method.output.valid(*value)) return broken(method.output.check(*value));
   return {std::string(output), false};
 }
 
 HandlerErrorReply error_reply(const ServiceIdentity &service, const RpcMethod &method, const AdmittedRequest &request,
                               const HandlerError &error) {
+  return error_reply(service, SurfaceName{"method", method.name}, request, error);
+}
+
+HandlerErrorReply error_reply(const ServiceIdentity &service, const SurfaceName &surface,
+                              const AdmittedRequest &request, const HandlerError &error) {
   auto given_context = read_object(error.context);
   auto given_fields = read_object(error.fields);
   const auto wrong = defect(error, given_context, given_fields);
@@ -157,28 +171,30 @@ HandlerErrorReply error_reply(const ServiceIdentity &service, const RpcMethod &m
   JsonDocument fields = wrong.empty() ? std::move(*given_fields) : empty_object();
 
   ErrorEnvelope envelope;
+  auto why = ReplyCause::handler_result;
   if (const auto cause = hidden_cause(error, wrong, fields)) {
+    why = ReplyCause::handler_throw;
     envelope = unexpected_error(*cause);
     set_text(context, "causeMessage", *cause);
   } else {
     envelope = typed_error(error, std::move(fields));
   }
-  envelope.context = annotated(std::move(context), service, method, request);
-  return {envelope_reply(std::move(envelope), request.trace_id), wrong.empty()};
+  envelope.context = annotated(std::move(context), service, surface, request);
+  return {envelope_reply(std::move(envelope), request.trace_id, why), wrong.empty()};
 }
 
 RpcReply runtime_error_reply(const RpcMethod &method, std::string_view code, std::string_view message,
                              std::string_view trace_id) {
   const auto context = JsonObjectText().text("method", method.name).text("subject", method.subject).str();
-  return envelope_reply(transport_error_envelope(code, message, hint_of(code), context), trace_id);
+  return envelope_reply(transport_error_envelope(code, message, hint_of(code), context), trace_id, cause_of(code));
 }
 
-bool send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id) {
-  if (message.reply().empty()) return true; // the sender wants none
+Sent send_reply(const RpcMethod &method, const Message &message, const RpcReply &reply, std::string_view trace_id) {
+  if (message.reply().empty()) return Sent::whole; // the sender wants none
   const auto sent = respond(message, reply);
-  if (sent) return true;
+  if (sent) return Sent::whole;
   const auto instead = send_failed_reply(method, message, reply.payload.size(), sent.error(), trace_id);
-  return respond(message, instead).has_value();
+  return respond(message, instead) ? Sent::as_error : Sent::nothing;
 }
 
 } // namespace trellis

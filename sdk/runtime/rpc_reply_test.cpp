@@ -38,7 +38,7 @@ TEST_CASE("a success is the handler's text, byte for byte and without headers") 
   CHECK_FALSE(reply.is_error);
   CHECK(reply.payload == R"( {"id":"x", "more":1.0} )");
   const auto message = rpc.message();
-  CHECK(send_reply(rpc.method, message, reply, kTraceId));
+  CHECK(send_reply(rpc.method, message, reply, kTraceId) == Sent::whole);
   CHECK(message.replies->all().at(0).headers.empty());
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("a reply that is too large becomes a small error that says how large i
   auto message = rpc.message();
   message.max_payload = 1000;
   const auto output = R"({"id":")" + std::string(1000, 'a') + "\"}";
-  CHECK(send_reply(rpc.method, message, success_reply(rpc.method, output, kTraceId), kTraceId));
+  CHECK(send_reply(rpc.method, message, success_reply(rpc.method, output, kTraceId), kTraceId) == Sent::as_error);
   const auto reply = message.replies->all().at(0);
   CHECK(reply.is_error());
   const auto error = parse_envelope(reply.payload).value();
@@ -179,8 +179,8 @@ TEST_CASE("sending says when nothing could be sent") {
   const RpcFixture rpc;
   auto message = rpc.message();
   message.closed = true;
-  CHECK_FALSE(send_reply(rpc.method, message, {"{}", false}, {}));
+  CHECK(send_reply(rpc.method, message, {"{}", false}, {}) == Sent::nothing);
   message.reply_text.clear(); // nobody waits: nothing to send
-  CHECK(send_reply(rpc.method, message, {"{}", false}, {}));
+  CHECK(send_reply(rpc.method, message, {"{}", false}, {}) == Sent::whole);
   CHECK(message.replies->count() == 0);
 }

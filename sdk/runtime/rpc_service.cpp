@@ -46,10 +46,15 @@ std::optional<std::int64_t> read_iat(std::string_view header) {
 }
 
 // Steps 1 and 2. The payload was bounded by the server's max_payload.
-Step<std::string> read_input(const RpcMethod &method, std::string_view payload) {
+tl::expected<std::string, RpcReply> read_input(const Schema &schema, std::string_view payload,
+                                               std::string_view trace_id) {
   const auto input = parse_json(payload, {.max_bytes = payload.size()});
-  if (!input) return tl::make_unexpected(unexpected_error("the request's payload is no JSON: " + input.error().text()));
-  if (!method.input.valid(*input)) return tl::make_unexpected(validation_error(method.input.check(*input)));
+  if (!input)
+    return tl::make_unexpected(envelope_reply(
+        unexpected_error("the request's payload is no JSON: " + input.error().text()), trace_id, ReplyCause::parse));
+  if (!schema.valid(*input))
+    return tl::make_unexpected(
+        envelope_reply(validation_error(schema.check(*input)), trace_id, ReplyCause::input_validation));
   return unambiguous_json(payload, *input);
 }
 
@@ -82,19 +87,29 @@ bool is_inside_inbox(std::string_view reply, std::string_view prefix) {
   return reply.size() > prefix.size() && reply.starts_with(prefix) && reply[prefix.size()] == '.';
 }
 
+std::string missing_capabilities(const AdmissionRules &rules, const CallerSession &caller) {
+  JsonObjectText context;
+  if (!rules.feed.empty()) context.text("feed", rules.feed);
+  context.texts("requiredCapabilities", rules.capabilities).texts("userCapabilities", caller.capabilities);
+  return context.str();
+}
+
 // Step 8.
-Step<std::shared_ptr<const CallerSession>> authorise(const RpcMethod &method, const Message &message,
-                                                     const Proven &proven, Validator &validator) {
-  ValidationRequest request{proven.session_key, proven.proof,      message.subject(),   proven.payload_hash,
-                            proven.iat,         proven.request_id, method.capabilities, true};
+Step<std::shared_ptr<const CallerSession>> authorise(const AdmittedRequest &admitted, const AdmissionRules &rules,
+                                                     const Message &message, const Proven &proven,
+                                                     Validator &validator) {
+  ValidationRequest request{proven.session_key, proven.proof,      message.subject(),  proven.payload_hash,
+                            proven.iat,         proven.request_id, rules.capabilities, true};
+  if (rules.feed.empty()) {
+    request.traceparent = admitted.traceparent;
+    request.tracestate = admitted.tracestate;
+  } else {
+    request.ask_once = true; // and the question starts a trace of its own (06 §9)
+  }
   auto validation = validator.validate(request);
   if (!validation) return tl::make_unexpected(std::move(validation.error()));
   auto &caller = validation->caller;
-  if (!validation->allowed)
-    return auth_failure("insufficient_permissions", JsonObjectText()
-                                                        .texts("requiredCapabilities", method.capabilities)
-                                                        .texts("userCapabilities", caller->capabilities)
-                                                        .str());
+  if (!validation->allowed) return auth_failure("insufficient_permissions", missing_capabilities(rules, *caller));
   if (!is_inside_inbox(message.reply(), caller->inbox_prefix))
     return auth_failure("reply_subject_mismatch",
                         JsonObjectText().text("expected", caller->inbox_prefix).text("actual", message.reply()).str());
@@ -118,9 +133,9 @@ void take_trace(AdmittedRequest &request, const Message &message) {
   if (const auto tracestate = message.header(wire::kTracestate); is_utf8(tracestate)) request.tracestate = tracestate;
 }
 
-Step<void> admit_caller(AdmittedRequest &request, const RpcMethod &method, const Message &message,
+Step<void> admit_caller(AdmittedRequest &request, const AdmissionRules &rules, const Message &message,
                         Validator &validator) {
-  if (method.unauthenticated) {
+  if (rules.unauthenticated) {
     request.caller = system_caller();
     request.session_key = utf8_text(message.header(wire::kSessionKey));
     request.request_id = utf8_text(message.header(wire::kRequestId));
@@ -128,7 +143,7 @@ Step<void> admit_caller(AdmittedRequest &request, const RpcMethod &method, const
   }
   const auto proven = check_proof(message);
   if (!proven) return tl::make_unexpected(proven.error());
-  auto caller = authorise(method, message, *proven, validator);
+  auto caller = authorise(request, rules, message, *proven, validator);
   if (!caller) return tl::make_unexpected(std::move(caller.error()));
   request.caller = std::move(*caller);
   request.session_key = proven->session_key;
@@ -138,15 +153,21 @@ Step<void> admit_caller(AdmittedRequest &request, const RpcMethod &method, const
 
 } // namespace
 
-std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Message &message, Validator &validator) {
+std::variant<AdmittedRequest, RpcReply> admit_request(const AdmissionRules &rules, const Message &message,
+                                                      Validator &validator) {
   AdmittedRequest request;
   take_trace(request, message);
-  auto input = read_input(method, message.payload());
-  if (!input) return envelope_reply(std::move(input.error()), request.trace_id);
+  const auto trace_id = rules.feed.empty() ? std::string_view(request.trace_id) : std::string_view();
+  auto input = read_input(rules.input, message.payload(), trace_id);
+  if (!input) return std::move(input.error());
   request.input = std::move(*input);
-  if (auto admitted = admit_caller(request, method, message, validator); !admitted)
-    return envelope_reply(std::move(admitted.error()), request.trace_id);
+  if (auto admitted = admit_caller(request, rules, message, validator); !admitted)
+    return envelope_reply(std::move(admitted.error()), trace_id, ReplyCause::auth);
   return request;
+}
+
+std::variant<AdmittedRequest, RpcReply> admit(const RpcMethod &method, const Message &message, Validator &validator) {
+  return admit_request({method.input, method.capabilities, method.unauthenticated}, message, validator);
 }
 
 } // namespace trellis

@@ -42,6 +42,9 @@ struct ValidationRequest {
   std::string_view request_id;
   const std::vector<std::string> &capabilities; // that the surface requires
   bool proof_checked = false;                   // the receiver verified the signature itself: not twice
+  std::string_view traceparent = {};            // the question belongs to the request's trace (06 §9)
+  std::string_view tracestate = {};
+  bool ask_once = false; // a session that isn't found is not asked for again (feeds, 06 §1)
 };
 
 struct Validation {

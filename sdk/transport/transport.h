@@ -9,6 +9,7 @@
 #include "contracts/result.h"
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,8 +38,25 @@ public:
   // answer to that connection, so after a rotation Transport::publish() would be refused. Errors: no_reply, closed
   // (that connection is gone, and no other may answer), and those of publish().
   virtual Result<void> respond(std::string_view payload, const Headers *headers = nullptr) const = 0;
+
+  // [thread-safe] respond(), with a reply subject of ours on the message, so that the server says when nobody receives
+  // it: `on_unheard` then runs once, soon and on a network thread, with no_responders or permission_denied. Silence
+  // means that it was received. A transport that can't know only responds.
+  using OnUnheard = std::function<void(const Error &)>;
+  virtual Result<void> respond_and_watch(std::string_view payload, const Headers *headers, OnUnheard) const {
+    return respond(payload, headers);
+  }
+  // Names the connection that it came in on, for who must know when that ends; 0 when the transport can't say.
+  virtual std::uint64_t connection() const { return 0; }
 };
 using MessagePtr = std::unique_ptr<const Message>;
+
+// Hears something as long as it lives; afterwards the callback is neither running nor called again (so never destroy
+// one inside its own callback).
+class Listener {
+public:
+  virtual ~Listener() = default;
+};
 
 // A message to send. The views only need to live during the call.
 struct Outbound {
@@ -89,6 +107,9 @@ public:
   virtual std::size_t max_payload() const = 0;
   // [may block] Waits until the server has seen everything published before.
   virtual Result<void> flush(std::chrono::milliseconds timeout) = 0;
+  // [thread-safe] `restored` runs on a network thread each time that there is a connection again after one was lost,
+  // with all subscriptions on it. Not after a rotation, which loses nothing. nullptr when the transport can't say.
+  virtual std::unique_ptr<Listener> on_restored(std::function<void()> /*restored*/) { return nullptr; }
 };
 
 // [may block] request() and wait for its answer. Not for network or timer threads.

@@ -10,8 +10,8 @@ namespace trellis {
 
 // Where the error was seen. Empty = unknown.
 struct ErrorSite {
-  std::string error_type; // overrides the error's own
-  std::string surface, direction, operation, phase, messaging_system;
+  std::string error_type = {}; // overrides the error's own
+  std::string surface = {}, direction = {}, operation = {}, phase = {}, messaging_system = {};
 };
 
 // `error`: an error as JSON (`name` or `type`, `reason`, `remoteError`); any other value counts as unknown.

@@ -13,6 +13,8 @@ inline constexpr char kTraceparent[] = "traceparent";
 inline constexpr char kTracestate[] = "tracestate";
 inline constexpr char kStatus[] = "status"; // reply header
 inline constexpr char kStatusError[] = "error";
+inline constexpr char kFeedStatus[] = "feed-status"; // of a feed's first frame (06 §7.3)
+inline constexpr char kFeedReady[] = "ready";
 
 inline constexpr char kValidateSubject[] = "rpc.v1.Auth.Requests.Validate";
 inline constexpr char kValidateMethod[] = "Auth.Requests.Validate";

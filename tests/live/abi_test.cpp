@@ -58,6 +58,55 @@ TEST_CASE("a plugin struct that ends before start, stop and destroy works, and w
   CHECK(bench.stop() == 0);
 }
 
+TEST_CASE("of a plugin struct of any size exactly what its size covers is used") {
+  struct Sized {
+    int size;
+    bool starts, stops, destroys, asks;
+  };
+  const std::vector<Sized> good{{24, false, false, false, false}, {31, false, false, false, false},
+                                {32, true, false, false, false},  {40, true, true, false, false},
+                                {48, true, true, true, false},    {55, true, true, true, false},
+                                {56, true, true, true, true},     {120, true, true, true, true}};
+  const std::vector<int> bad{0, 4, 8, 16, 23};
+  LiveHost host;
+  LiveHost::CallerEntry clerk;
+  const auto add = [&](int size) {
+    const auto file = built("abi-size-" + std::to_string(size) + ".so");
+    host.set_plugin("size" + std::to_string(size), {file});
+    host.accept(file);
+    clerk.uses["test.sizes-" + std::to_string(size) + "@v1"] = {"*"};
+  };
+  for (const int size : bad)
+    add(size);
+  for (const auto &sized : good)
+    add(sized.size);
+  host.set_caller("clerk", clerk);
+  host.start();
+  const auto caller = host.connect("clerk");
+  for (const auto &[size, starts, stops, destroys, asks] : good) {
+    INFO(size);
+    const auto number = std::to_string(size);
+    CHECK(caller->call("test.sizes-" + number + "@v1", "Sizes" + number + ".Ping", "{}").value() ==
+          R"({"size":)" + number + "}");
+  }
+  CHECK(host.stop() == 0);
+  for (const int size : bad) {
+    INFO(size);
+    CHECK(host.logged({"plugin failed", "\"size" + std::to_string(size) + "\"", "smaller than its first version"}));
+    CHECK(host.count_logged({"\"size " + std::to_string(size) + ": "}) == 0);
+  }
+  for (const auto &[size, starts, stops, destroys, asks] : good) {
+    INFO(size);
+    const auto said = [&, number = size](const std::string &what) {
+      return host.count_logged({"\"size " + std::to_string(number) + ": " + what + "\""}) > 0;
+    };
+    CHECK(said("started") == starts);
+    CHECK(said("stopped") == stops);
+    CHECK(said("destroyed") == destroys);
+    CHECK(said("asked") == asks);
+  }
+}
+
 TEST_CASE("structs of a later minor version, larger than this host knows, work") {
   Bench bench(10);
   CHECK(bench.connect("clerk")->call("test.abi@v1", "Abi.Ping", "{}").value() == R"({"count":1})");

@@ -127,11 +127,11 @@ TEST_CASE("callouts are answered while fifty logins hash passwords") {
   done = true;
   connecting.join();
   CHECK(logins == 50);
-  REQUIRE(ms.size() >= 3);
   std::sort(ms.begin(), ms.end());
-  // The protocol's own limit (03 §2.3). How far below it a release build stays is measured by bench control-plane.
-  INFO("connects: " << ms.size() << ", median " << ms[ms.size() / 2] << " ms, slowest " << ms.back() << " ms");
-  CHECK(ms.back() < 2000);
+  // Behind the fifty hashes there would be one connect or two. How long each takes is what bench control-plane
+  // measures.
+  WARN("connects: " << ms.size() << ", median " << ms[ms.size() / 2] << " ms, slowest " << ms.back() << " ms");
+  CHECK(ms.size() >= 5);
 }
 
 TEST_CASE("a seed file that others may read keeps the control plane from starting, and says so") {

@@ -1,10 +1,13 @@
 // Handlers that never answer, answer twice, late, from another thread, wrongly, or throw.
 #include "live_host.h"
+#include "support/comma_locale.h"
+#include "support/temp_dir.h"
 #include "support/wait_until.h"
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <csignal>
+#include <cstdlib>
 
 using namespace trellis;
 using namespace trellis::test;
@@ -51,6 +54,76 @@ TEST_CASE("a second answer and an answer after the deadline are told TRELLIS_E_G
   CHECK(host.logged({"late complete answered 2"}));
 }
 
+TEST_CASE("of two answers in a row the first counts, whatever they are") {
+  OddHost host;
+  const auto clerk = host.connect("clerk");
+  CHECK(odd(*clerk, "complete-then-fail").value() == R"({"text":"done"})");
+  CHECK(host.logged({"fail after complete answered 2"}));
+  CHECK_THAT(error_text(odd(*clerk, "fail-then-complete")), ContainsSubstring("UnexpectedError"));
+  CHECK(host.logged({"complete after fail answered 2"}));
+  CHECK_THAT(error_text(odd(*clerk, "release-then-complete")), ContainsSubstring("UnexpectedError"));
+  CHECK(host.logged({"complete after release answered 2"}));
+  CHECK(host.logged({"release after release answered 2"}));
+  CHECK_THAT(error_text(odd(*clerk, "bad-then-good")), ContainsSubstring("ValidationError"));
+  CHECK(host.logged({"good after bad answered 2"}));
+}
+
+TEST_CASE("an answer from a thread that the plugin left running after its stop is gone") {
+  LiveHost host({.host_lines = "drain_ms = 300\n"});
+  host.set_plugin("odd", {.file = built("odd.so"), .lines = "deadline_ms = 60000\n"});
+  host.accept(built("odd.so"));
+  host.set_caller("clerk", {{}, {{kOdd, {"*"}}}});
+  host.start();
+  const auto clerk = host.connect("clerk");
+  const auto method = clerk->method(kOdd, "Odd.Do");
+  std::atomic<int> failed = 0;
+  clerk->client().call(method, R"({"mode":"outlive-stop"})", {.timeout = 20s},
+                       [&](const CallResult &result) { failed += result ? 100 : 1; });
+  CHECK(odd(*clerk, "plain"));
+  CHECK(host.stop() == 0);
+  CHECK(wait_until([&] { return failed == 1; })); // told that the service stopped
+  for (const std::string what : {"complete", "fail", "release"})
+    CHECK(host.logged({what + " after stop answered 2"}));
+  CHECK(host.logged({"destroy answered 0"}));
+}
+
+TEST_CASE("a handler that ends its thread costs the plugin nothing but that thread") {
+  OddHost host("max_concurrency = 2\ndeadline_ms = 1000\n");
+  const auto clerk = host.connect("clerk");
+  for (int i = 0; i < 5; ++i) {
+    CHECK(odd(*clerk, "exit-thread").value() == R"({"text":"done"})");
+    CHECK_THAT(error_text(odd(*clerk, "exit-unanswered")), ContainsSubstring("trellis.rpc.deadline_exceeded"));
+  }
+  CHECK(odd(*clerk, "plain").value() == R"({"text":"done"})");
+  CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a plugin that changes what belongs to the process doesn't change what the host does") {
+  TempDir locales;
+  write_comma_locale(locales.path());
+  ::setenv("LOCPATH", locales.path().c_str(), 1);
+  OddHost host("deadline_ms = 10000\n");
+  ::unsetenv("LOCPATH");
+  const auto clerk = host.connect("clerk");
+  CHECK(odd(*clerk, "change-process"));
+  REQUIRE(host.logged({"process changed answered 1"})); // a comma is its decimal point now
+
+  // 1.5 is still a number, and 1.25 too small for the input's schema.
+  CHECK(clerk->call(kOdd, "Odd.Do", R"({"mode":"plain","least":1.5})"));
+  CHECK_THAT(error_text(clerk->call(kOdd, "Odd.Do", R"({"mode":"plain","least":1.25})")),
+             ContainsSubstring("ValidationError"));
+  // Files are where they were, and as private as they were.
+  host.set_plugin("thrower", {built("thrower.so")});
+  host.accept(built("thrower.so"));
+  host.reload();
+  CHECK(host.logged({"plugin running", "\"thrower\""}));
+  const auto seed = host.bundle() / "state/keys/thrower.seed";
+  REQUIRE(std::filesystem::exists(seed));
+  CHECK((std::filesystem::status(seed).permissions() & std::filesystem::perms::mask) ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  CHECK(host.stop() == 0);
+}
+
 TEST_CASE("a made-up handle is gone, and the right one still works") {
   OddHost host;
   CHECK(odd(*host.connect("clerk"), "foreign-handle").value() == R"({"text":"done"})");
@@ -73,9 +146,28 @@ TEST_CASE("an output that breaks its schema, or is no JSON at all, becomes a Val
   OddHost host;
   const auto clerk = host.connect("clerk");
   CHECK_THAT(error_text(odd(*clerk, "bad-schema")), ContainsSubstring("ValidationError"));
-  CHECK_THAT(error_text(odd(*clerk, "not-json")), ContainsSubstring("ValidationError"));
+  for (const std::string mode : {"not-json", "not-utf8", "no-output"}) {
+    INFO(mode);
+    CHECK_THAT(error_text(odd(*clerk, mode)), ContainsSubstring("ValidationError"));
+  }
   CHECK(host.logged({"bad output answered 1"}));
   CHECK(host.logged({"output breaks its schema", "\"odd\""}));
+}
+
+TEST_CASE("an output that the server can't carry becomes an error for the caller at once") {
+  OddHost host("deadline_ms = 60000\n");
+  const auto clerk = host.connect("clerk");
+  const auto started = std::chrono::steady_clock::now();
+  CHECK_THAT(error_text(odd(*clerk, "huge")), ContainsSubstring("TransportError"));
+  CHECK(std::chrono::steady_clock::now() - started < 9s);
+  CHECK(host.logged({"huge complete answered 6"}));
+  CHECK(odd(*clerk, "plain"));
+}
+
+TEST_CASE("a handler that fails without an error struct fails with an UnexpectedError") {
+  OddHost host;
+  CHECK_THAT(error_text(odd(*host.connect("clerk"), "fail-null")), ContainsSubstring("UnexpectedError"));
+  CHECK(host.logged({"fail with NULL answered 0"}));
 }
 
 TEST_CASE("a malformed error of a handler becomes an UnexpectedError") {

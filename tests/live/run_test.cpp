@@ -74,6 +74,18 @@ TEST_CASE("plugin run takes what a plugin uses and its configuration, and every 
   CHECK(run.call("Inventory.Take", R"({"sku":"bolt","quantity":1})").out == "{\"sku\":\"bolt\",\"available\":2}\n");
 }
 
+TEST_CASE("plugin run has the event stream") {
+  const TempDir folder;
+  const auto journal = (folder / "journal").string();
+  Run run(built("live-events.so"), {"--set", "journal=\"" + journal + "\""});
+  REQUIRE(run.says("host ready"));
+  const auto outcome = run.call("Events.Publish", R"({"key":"k1","message":"a"})");
+  INFO(outcome.err);
+  CHECK(outcome.out.find(R"("stream":"trellis")") != std::string::npos);
+  CHECK(wait_until(
+      [&] { return std::filesystem::exists(journal) && read_file(journal).find("live a") != std::string::npos; }));
+}
+
 TEST_CASE("plugin run says what is wrong with a file that it can't run") {
   const TempDir folder;
   write_file(folder / "bad.so", "no ELF file");

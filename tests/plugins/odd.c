@@ -1,11 +1,16 @@
 /* A service that does what a plugin must not do, one way for each input: {"mode": "..."}. For tests of the host. */
+#include <fenv.h>
+#include <locale.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <trellis/plugin.h>
+#include <unistd.h>
 
 TRELLIS_CONTRACT({
   "format": "trellis.contract.v1",
@@ -14,7 +19,8 @@ TRELLIS_CONTRACT({
   "description": "Breaks the rules of the plugin ABI on request.",
   "kind": "service",
   "schemas": {
-    "In": {"type": "object", "required": ["mode"], "properties": {"mode": {"type": "string"}, "ms": {"type": "integer"}}},
+    "In": {"type": "object", "required": ["mode"], "properties": {"mode": {"type": "string"}, "ms": {"type": "integer"},
+           "least": {"type": "number", "minimum": 1.5}}},
     "Out": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}, "additionalProperties": false}
   },
   "rpc": {
@@ -69,8 +75,108 @@ static void fail_with(const trellis_request *request, const char *type, const ch
   log_status("fail", host->fail(host->self, request->call, &error));
 }
 
+/* {"text": "aaa..."} of `size` bytes. */
+static void complete_huge(const trellis_request *request, size_t size) {
+  char *json = malloc(size);
+  memset(json, 'a', size);
+  memcpy(json, "{\"text\":\"", 9);
+  memcpy(json + size - 2, "\"}", 2);
+  const trellis_str output = {json, size};
+  log_status("huge complete", host->complete(host->self, request->call, output));
+  free(json);
+}
+
+/* Everything that belongs to the process or the thread, and not to a plugin. */
+static void change_the_process(void) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, NULL);
+  umask(0);
+  fesetround(FE_DOWNWARD);
+  if (chdir("/") == 0 && setlocale(LC_ALL, "comma") == NULL && setlocale(LC_NUMERIC, "comma") != NULL)
+    log_status("process changed", strtod("1.5", NULL) < 1.25 ? 1 : 0);
+}
+
+/* A thread that outlives stop, and answers then. */
+static atomic_bool stopped;
+static trellis_call outlived;
+static pthread_t outliving;
+
+static void *answer_after_stop(void *context) {
+  (void)context;
+  while (!stopped || host->call_state(host->self, outlived) == TRELLIS_OK)
+    pause_ms(5);
+  log_status("complete after stop", host->complete(host->self, outlived, text(OK_ANSWER)));
+  log_status("fail after stop", host->fail(host->self, outlived, NULL));
+  log_status("release after stop", host->release(host->self, outlived));
+  return NULL;
+}
+
+static trellis_status stop(void *self, int64_t deadline_unix_ms, trellis_error_sink error) {
+  (void)self, (void)deadline_unix_ms, (void)error;
+  stopped = true;
+  return TRELLIS_OK;
+}
+
+static void destroy(void *self) {
+  (void)self;
+  if (outlived) pthread_join(outliving, NULL);
+  log_status("destroy", 0);
+}
+
+/* Two answers to one request; the second is told that it's gone. */
+static bool answers_in_a_row(const trellis_request *request) {
+  const trellis_call call = request->call;
+  if (mode_is(request, "complete-then-fail")) {
+    host->complete(host->self, call, text(OK_ANSWER));
+    log_status("fail after complete", host->fail(host->self, call, NULL));
+  } else if (mode_is(request, "fail-then-complete")) {
+    host->fail(host->self, call, NULL);
+    log_status("complete after fail", host->complete(host->self, call, text(OK_ANSWER)));
+  } else if (mode_is(request, "release-then-complete")) {
+    host->release(host->self, call);
+    log_status("complete after release", host->complete(host->self, call, text(OK_ANSWER)));
+    log_status("release after release", host->release(host->self, call));
+  } else if (mode_is(request, "bad-then-good")) { /* an output that breaks its schema ends the request too */
+    host->complete(host->self, call, text("{\"text\":5}"));
+    log_status("good after bad", host->complete(host->self, call, text(OK_ANSWER)));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+static bool ends_oddly(const trellis_request *request) {
+  const trellis_call call = request->call;
+  if (mode_is(request, "huge")) {
+    complete_huge(request, 10u << 20);
+  } else if (mode_is(request, "not-utf8")) {
+    log_status("bad output", host->complete(host->self, call, text("{\"text\":\"\xFF\"}")));
+  } else if (mode_is(request, "no-output")) {
+    const trellis_str nothing = {NULL, 0};
+    log_status("bad output", host->complete(host->self, call, nothing));
+  } else if (mode_is(request, "fail-null")) {
+    log_status("fail with NULL", host->fail(host->self, call, NULL));
+  } else if (mode_is(request, "exit-thread")) {
+    host->complete(host->self, call, text(OK_ANSWER));
+    pthread_exit(NULL);
+  } else if (mode_is(request, "exit-unanswered")) {
+    pthread_exit(NULL);
+  } else if (mode_is(request, "change-process")) {
+    change_the_process();
+    host->complete(host->self, call, text(OK_ANSWER));
+  } else if (mode_is(request, "outlive-stop")) {
+    outlived = call;
+    pthread_create(&outliving, NULL, answer_after_stop, NULL);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 static void do_odd(void *self, const trellis_request *request) {
   (void)self;
+  if (answers_in_a_row(request) || ends_oddly(request)) return;
   const trellis_call call = request->call;
   if (mode_is(request, "never")) return;
   if (mode_is(request, "twice")) {
@@ -133,7 +239,8 @@ static const trellis_handler templated = {.size = sizeof(trellis_handler),
                                           .name = TEXT("Odd.Of"),
                                           .rpc = do_odd};
 static const trellis_handler *const handlers[] = {&handler, &templated};
-static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 2, .handlers = handlers};
+static const trellis_plugin plugin = {
+    .size = sizeof(trellis_plugin), .handler_count = 2, .handlers = handlers, .stop = stop, .destroy = destroy};
 
 static trellis_status create(const trellis_host *given, const trellis_plugin **out, trellis_error_sink error) {
   (void)error;

@@ -25,6 +25,8 @@ int main(int argc, char **argv) {
   register_schema(registry);
   register_wire(registry);
   register_rpc(registry);
+  register_events(registry);
+  register_feeds(registry);
   register_auth_callout(registry);
   register_replicas(registry);
   register_provision(registry);

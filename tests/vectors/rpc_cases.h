@@ -4,6 +4,7 @@
 #include "contracts/manifest.h"
 #include "runner.h"
 #include "runtime/rpc_method.h"
+#include "transport/transport.h"
 #include "wire/error_envelope.h"
 #include "wire/session_key.h"
 #include <type_traits>
@@ -26,6 +27,10 @@ T value_of(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().code + " " + result.error().text());
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
+
+JsonDocument headers_value(const Headers &headers);
+// `sent: false` and why.
+JsonDocument not_sent(const ErrorEnvelope &error);
 
 void put(JsonDocument &object, std::string_view name, const JsonValue &value);
 void put(JsonDocument &object, std::string_view name, std::string_view text);

@@ -58,6 +58,8 @@ void put_field(JsonDocument &out, std::string_view name, const JsonValue &value)
     put(out, name, value);
 }
 
+} // namespace
+
 JsonDocument headers_value(const Headers &headers) {
   auto out = object();
   for (const auto &header : headers)
@@ -73,8 +75,6 @@ JsonDocument not_sent(const ErrorEnvelope &error) {
   put(out, "error", shape);
   return out;
 }
-
-} // namespace
 
 Manifest fixture_manifest(const CaseContext &context) {
   return value_of(Manifest::validate(fixture(context, "contract")));

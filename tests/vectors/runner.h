@@ -103,6 +103,8 @@ void register_contracts(Registry &registry); // canonical-json, contract-digest,
 void register_schema(Registry &registry);
 void register_wire(Registry &registry);           // auth-proofs, nkeys-jwt
 void register_rpc(Registry &registry);            // rpc-wire
+void register_events(Registry &registry);         // event-wire
+void register_feeds(Registry &registry);          // feed-wire
 void register_auth_callout(Registry &registry);   // auth-callout
 void register_replicas(Registry &registry);       // resource-bindings, kind replicas
 void register_authority_flow(Registry &registry); // authority-plan, kind flow

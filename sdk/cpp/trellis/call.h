@@ -2,8 +2,10 @@
 #pragma once
 
 #include "trellis/codec.h"
+#include "trellis/event_publisher.h"
 #include "trellis/plugin.h"
 #include "trellis/rpc_caller.h"
+#include "trellis/trace.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -42,11 +44,12 @@ private:
   std::string type_, fields_, context_;
 };
 
-// Carries calls over the host's functions. [thread-safe]
-class HostCaller : public RpcCaller {
+// Carries calls and events over the host's functions. [thread-safe]
+class HostCaller : public RpcCaller, public EventPublisher {
 public:
   explicit HostCaller(const trellis_host *host, trellis_str traceparent = {}, trellis_str tracestate = {})
-      : host_(host), traceparent_(traceparent), tracestate_(tracestate) {}
+      : EventPublisher(host, traceparent, tracestate), host_(host), traceparent_(traceparent), tracestate_(tracestate) {
+  }
 
   const trellis_host *host() const { return host_; }
 
@@ -162,6 +165,14 @@ public:
   std::string_view session_key() const { return view(request_.session_key); }
   std::string_view request_id() const { return view(request_.request_id); }
   std::int64_t deadline_unix_ms() const { return request_.deadline_unix_ms; }
+  // Empty when the caller sent none. For work that goes on after the answer: service().within(call.trace()).
+  Trace trace() const { return Trace(view(request_.traceparent), view(request_.tracestate)); }
+
+  // One log line, with the request's id and its trace's beside `fields` (a JSON object, or nothing).
+  void log(std::int32_t level, std::string_view message, std::string_view fields = {}) const {
+    const auto all = correlated_fields(fields, request_id(), Trace::trace_id_of(view(request_.traceparent)));
+    host()->log(host()->self, level, str(message), str(all));
+  }
 
   // Calls an rpc that the contract uses. Throws CallFailed.
   template <class Out, class In>

@@ -15,6 +15,10 @@
 
 #include "trellis/call.h"
 #include "trellis/codec.h"
+#include "trellis/event.h"
+#include "trellis/feed.h"
+#include "trellis/health.h"
+#include "trellis/metrics.h"
 #include "trellis/plugin.h"
 #include "trellis/reply.h"
 #include <deque>
@@ -32,7 +36,8 @@ namespace trellis {
 // What a plugin is made of: its handlers, and the host's functions.
 class Service final : public HostCaller {
 public:
-  Service(const trellis_host *host, std::string contract_id) : HostCaller(host), contract_id_(std::move(contract_id)) {}
+  Service(const trellis_host *host, std::string contract_id)
+      : HostCaller(host), contract_id_(std::move(contract_id)), feeds_(host) {}
   Service(const Service &) = delete;
   Service &operator=(const Service &) = delete;
 
@@ -67,6 +72,67 @@ public:
     });
   }
 
+  // Listens to an event of this contract, or one that it uses to subscribe. `E`: a generated descriptor, or a struct
+  // with kContract, kName and Payload; `handler`: void(const E::Payload &, Event &). `group`: of the contract's
+  // eventConsumers. Without one the listener is live, and `subject_data`, a JSON object, may fix tokens of the subject.
+  template <class E, class Handler>
+  void on_event(std::string group, Handler handler) {
+    on_event({E::kContract, E::kName}, std::move(group), typed_listener<E>(std::move(handler)));
+  }
+  template <class E, class Handler>
+  void on_live_event(Handler handler, std::string subject_data = {}) {
+    on_live_event({E::kContract, E::kName}, typed_listener<E>(std::move(handler)), std::move(subject_data));
+  }
+  // The same without types: event.payload() is the JSON.
+  void on_event(const EventName &event, std::string group, EventListeners::Handler handler) {
+    listeners_.add(event, std::move(group), {}, std::move(handler));
+  }
+  void on_live_event(const EventName &event, EventListeners::Handler handler, std::string subject_data = {}) {
+    listeners_.add(event, {}, std::move(subject_data), std::move(handler));
+  }
+  EventListeners &event_listeners() { return listeners_; }
+  // A check of the plugin's health: void(), or CheckNote(); it has failed when it throws.
+  template <class Check>
+  void check(std::string name, Check check) {
+    health_.add(std::move(name), std::move(check));
+  }
+  // What heartbeats carry as service.info: a JSON object.
+  void health_info(std::function<std::string()> info) { health_.set_info(std::move(info)); }
+  HealthTable &health_table() { return health_; }
+
+  // A number of the plugin's own; `Kind` is metric::Counter, metric::Gauge or metric::Histogram.
+  template <class Kind>
+  Kind metric(std::string name, std::string unit = {}, std::string description = {}) const {
+    return Kind(host(), Kind::kKind, std::move(name), std::move(unit), std::move(description));
+  }
+
+  // Makes calls in that trace, which must outlive what this returns.
+  HostCaller within(const Trace &trace) const {
+    return HostCaller(host(), str(trace.traceparent()), str(trace.tracestate()));
+  }
+  // A feed of this contract. `handler`: void(const Input &, Stream<Event>), on a worker for each subscriber; it keeps
+  // the stream and emits on it from anywhere (trellis/feed_stream.h). Dropped, the stream is closed.
+  template <class Input, class Event, class Handler>
+  void feed(std::string name, Handler handler) {
+    feeds_.template add_stream<Input, Event>(std::move(name), std::move(handler));
+  }
+  // `Feed` is a generated descriptor.
+  template <class Feed, class Handler>
+  void typed_feed(Handler handler) {
+    feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // The same with void(const Input &, Emitter<Event> &), which runs on a thread of its own until the stream ends.
+  template <class Input, class Event, class Handler>
+  void blocking_feed(std::string name, Handler handler) {
+    feeds_.template add_blocking<Input, Event>(std::move(name), std::move(handler));
+  }
+  template <class Feed, class Handler>
+  void typed_blocking_feed(Handler handler) {
+    blocking_feed<typename Feed::Input, typename Feed::Event>(std::string(Feed::kName), std::move(handler));
+  }
+  // Threads for blocking feeds; 16 unless it is said. More subscribers at a time are refused.
+  void set_feed_threads(std::size_t threads) { feeds_.set_threads(threads); }
+
   void on_start(std::function<void()> start) { start_ = std::move(start); }
   void on_stop(std::function<void(std::int64_t deadline_unix_ms)> stop) { stop_ = std::move(stop); }
 
@@ -97,8 +163,19 @@ public:
       entry.contract_id = str(contract_id_);
       entry.name = str(names_[i]);
       entry.rpc = &Service::dispatch;
-      pointers_.push_back(&entry);
     }
+    listeners_.add_entries<Service>(entries_);
+    for (const auto &name : feeds_.names()) {
+      trellis_handler &entry = entries_.emplace_back();
+      entry.size = sizeof(trellis_handler);
+      entry.kind = TRELLIS_SURFACE_FEED;
+      entry.contract_id = str(contract_id_);
+      entry.name = str(name);
+      entry.feed = &Service::begin_feed;
+      entry.feed_cancel = &Service::cancel_feed;
+    }
+    for (const auto &entry : entries_)
+      pointers_.push_back(&entry);
     table_ = {sizeof(trellis_plugin),
               static_cast<std::uint32_t>(pointers_.size()),
               this,
@@ -106,7 +183,8 @@ public:
               &Service::start,
               &Service::stop,
               &Service::destroy,
-              nullptr};
+              &Service::get_extension};
+    health_.build<Service>();
     return &table_;
   }
 
@@ -124,6 +202,13 @@ private:
   struct InputOfMember<Out (Handler::*)(In, Second)> : std::type_identity<std::remove_cvref_t<In>> {};
   template <class T>
   using InputOf = typename InputOfMember<T>::type;
+
+  template <class E, class Handler>
+  static EventListeners::Handler typed_listener(Handler handler) {
+    return [handler = std::move(handler)](Event &event) mutable {
+      handler(from_json<typename E::Payload>(event.payload()), event);
+    };
+  }
 
   static trellis_sink collect(std::string &into) {
     return {&into, [](void *text, trellis_str piece) { *static_cast<std::string *>(text) += view(piece); }};
@@ -145,6 +230,13 @@ private:
     }
   }
 
+  static void begin_feed(void *self, const trellis_feed_request *request) noexcept {
+    static_cast<Service *>(self)->feeds_.begin(*request);
+  }
+  static void cancel_feed(void *self, trellis_stream stream) noexcept {
+    static_cast<Service *>(self)->feeds_.cancel(stream);
+  }
+
   static trellis_status start(void *self, trellis_error_sink error) noexcept {
     return guarded(error, [&] {
       const auto &start = static_cast<Service *>(self)->start_;
@@ -157,6 +249,10 @@ private:
       const auto &stop = static_cast<Service *>(self)->stop_;
       if (stop) stop(deadline_unix_ms);
     });
+  }
+
+  static const void *get_extension(void *self, trellis_str id) noexcept {
+    return view(id) == TRELLIS_EXT_HEALTH ? static_cast<Service *>(self)->health_.table() : nullptr;
   }
 
   static void destroy(void *self) noexcept { std::unique_ptr<Service>(static_cast<Service *>(self)).reset(); }
@@ -177,11 +273,14 @@ private:
   std::string contract_id_;
   std::deque<std::string> names_;
   std::deque<std::function<void(const trellis_request &)>> handlers_;
+  EventListeners listeners_;
   std::deque<trellis_handler> entries_;
   std::vector<const trellis_handler *> pointers_;
+  HealthTable health_;
   std::function<void()> start_;
   std::function<void(std::int64_t)> stop_;
   trellis_plugin table_{};
+  FeedHandlers feeds_; // last: its threads end before what their handlers may use
 };
 
 // `create` of the entry struct: builds a Service, lets `setup` fill it, hands over its C table.

@@ -1,0 +1,3 @@
+module trellis/plugin
+
+go 1.19

@@ -1,0 +1,96 @@
+// Supervision of one isolated plugin: a thread that starts its process, carries its frames, asks it for signs of life,
+// sees its end, and starts the next one.
+//
+// One thread for all of it, in a poll loop that never blocks on the child: the child may stop reading, stop answering,
+// write nonsense or die at any point. What the frames mean, and whether there is a next process, is decided elsewhere.
+#pragma once
+
+#include "isolation/child_process.h"
+#include "isolation/crash_area.h"
+#include "isolation/frame.h"
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace trellis::isolation {
+
+class PluginProcess {
+public:
+  using Clock = std::chrono::steady_clock;
+
+  struct End {
+    ChildEnd status;
+    std::optional<CrashFacts> facts;
+    std::string reason; // why the host ended it; "" when it wasn't the host
+    std::string text;   // all of that in words
+  };
+  // All called on the supervising thread.
+  struct Events {
+    std::function<Result<void>(pid_t)> on_spawned; // before anything is sent to it; an error ends it
+    std::function<void(ReceivedFrame)> on_frame;   // all but pong
+    std::function<void(std::string_view line)> on_output;
+    // How long to wait before the next process; nullopt: there is none.
+    std::function<std::optional<std::chrono::milliseconds>(const End &)> on_end;
+  };
+  struct Options {
+    std::string plugin;
+    int artifact = -1; // memfd
+    std::chrono::milliseconds hang_timeout{10'000};
+    std::chrono::milliseconds busy_timeout{20'000}; // for all workers busy with others waiting, without progress
+    std::size_t workers = 8;
+  };
+
+  PluginProcess(Options options, Events events);
+  ~PluginProcess(); // ends the process
+  PluginProcess(const PluginProcess &) = delete;
+  PluginProcess &operator=(const PluginProcess &) = delete;
+
+  // Once: starts the thread.
+  void begin();
+  // [thread-safe] Queues a frame for the process that runs now; nothing when there is none. False for a frame beyond
+  // the limits.
+  bool send(const Frame &frame);
+  void send_encoded(std::string_view bytes); // of encode_frame
+  // [thread-safe] Ends the process that runs now, when it hasn't ended by itself until then.
+  void end_at(Clock::time_point when, std::string reason);
+  void no_end(); // takes that back
+  // [may block] There will be no next process; waits until this one has ended by itself or by end_at.
+  void wait_for_end();
+  // [may block] The same, and ends it.
+  void finish();
+  pid_t pid() const { return pid_.load(); }
+
+private:
+  struct Session; // one process
+
+  void run();
+  End supervise(ChildProcess child);
+  void wake();
+  bool pause(std::chrono::milliseconds length);
+  void flush(Session &session);
+  bool read_frames(Session &session);
+  void read_output(Session &session);
+  void note_pong(Session &session, const Frame &pong);
+  void check_life(Session &session);
+  void end(Session &session, int signal, std::string reason);
+  std::chrono::milliseconds patience(const Session &session) const;
+
+  const Options options_;
+  const Events events_;
+  OwnedFd wake_;
+  std::atomic<pid_t> pid_ = -1;
+  std::atomic<bool> no_next_ = false, finishing_ = false;
+
+  mutable std::mutex mutex_; // guards what follows, but the thread
+  int socket_ = -1;  // of the process that runs
+  std::string unsent_;
+  std::optional<std::pair<Clock::time_point, std::string>> end_at_;
+  std::thread thread_;
+};
+
+} // namespace trellis::isolation

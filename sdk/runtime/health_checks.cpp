@@ -1,0 +1,99 @@
+#include "runtime/health_checks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace trellis {
+namespace {
+
+double milliseconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+std::string whole(double ms) {
+  return std::to_string(static_cast<long long>(ms)) + " ms";
+}
+
+} // namespace
+
+HealthCheck overdue_check(std::string name, const std::string &message, double latency_ms) {
+  auto check = failed_check(std::move(name), message, "TimeoutError", {});
+  check.latency_ms = latency_ms;
+  return check;
+}
+
+HealthChecks::HealthChecks(std::vector<NamedCheck> checks) {
+  for (auto &check : checks)
+    slots_.push_back({std::move(check)});
+}
+
+std::vector<HealthCheck> HealthChecks::run(std::chrono::milliseconds limit,
+                                           const std::function<bool(std::size_t)> &post,
+                                           const std::function<void()> &meanwhile) {
+  const auto until = Clock::now() + limit;
+  std::vector<std::size_t> wanted;
+  std::unique_lock lock(mutex_);
+  for (std::size_t i = 0; i < slots_.size() && !cancelled_; ++i) {
+    if (slots_[i].phase != Phase::idle) continue; // it hangs, or still waits for a thread
+    slots_[i].phase = Phase::posted;
+    slots_[i].since = Clock::now();
+    slots_[i].is_late = false;
+    wanted.push_back(i);
+  }
+  lock.unlock();
+  std::vector<std::size_t> refused;
+  for (const auto index : wanted)
+    if (!post(index)) refused.push_back(index);
+  meanwhile();
+  lock.lock();
+  for (const auto index : refused) {
+    slots_[index].phase = Phase::finished;
+    slots_[index].result = overdue_check({}, "the plugin has no room for the check: its queue is full", 0);
+  }
+  finished_.wait_until(lock, until, [&] {
+    return cancelled_ || std::ranges::all_of(wanted, [&](auto i) { return slots_[i].phase == Phase::finished; });
+  });
+  std::vector<HealthCheck> results;
+  for (auto &slot : slots_)
+    results.push_back(outcome(slot));
+  return results;
+}
+
+HealthCheck HealthChecks::outcome(Slot &slot) {
+  const auto waited = milliseconds(Clock::now() - slot.since);
+  HealthCheck result;
+  switch (slot.phase) {
+  case Phase::finished:
+    slot.phase = Phase::idle;
+    result = std::exchange(slot.result, {});
+    break;
+  case Phase::running: result = overdue_check({}, "no answer after " + whole(waited), waited); break;
+  case Phase::posted: result = overdue_check({}, "no thread was free for it for " + whole(waited), waited); break;
+  case Phase::idle: result = overdue_check({}, "the check before took longer than it may", 0); break;
+  }
+  slot.is_late = true;
+  result.name = slot.check.name;
+  return result;
+}
+
+void HealthChecks::execute(std::size_t index) {
+  Slot &slot = slots_[index];
+  std::unique_lock lock(mutex_);
+  slot.phase = Phase::running;
+  const auto began = slot.since = Clock::now();
+  lock.unlock();
+  auto result = slot.check.run();
+  result.latency_ms = milliseconds(Clock::now() - began);
+  lock.lock();
+  slot.phase = slot.is_late ? Phase::idle : Phase::finished;
+  slot.result = std::move(result);
+  finished_.notify_all();
+}
+
+void HealthChecks::cancel() {
+  const std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  finished_.notify_all();
+}
+
+} // namespace trellis

@@ -1,0 +1,358 @@
+// A plugin in a process of its own: what it can't do, and what its end does to others. Each attempt is made for real.
+#include "artifact/artifact.h"
+#include "live_host.h"
+#include "support/wait_until.h"
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace trellis;
+using namespace trellis::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kUnruly[] = "test.unruly@v1", kEcho[] = "acme.echo@v1";
+
+// A host with the unruly plugin in a process of its own, and echo beside it in the host's.
+struct Bench : LiveHost {
+  explicit Bench(const std::string &lines = {}, const std::string &host_lines = {})
+      : LiveHost({.host_lines = host_lines}) {
+    fs::permissions(bundle().parent_path(), fs::perms(0711)); // so that the plugin's own user reaches its folder
+    fs::permissions(bundle(), fs::perms(0711));
+    set_plugin("unruly", {.file = built("unruly.so"), .lines = "isolation = \"process\"\n" + lines});
+    set_plugin("echo", {built("echo-c.so")});
+    accept(built("unruly.so"));
+    accept(built("echo-c.so"));
+    set_caller("clerk", {{}, {{kEcho, {"*"}}, {kUnruly, {"*"}}}});
+  }
+  void begin() {
+    start();
+    clerk = connect("clerk");
+  }
+
+  CallResult ask(const std::string &mode, const std::string &path = {},
+                 std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+    CallOptions options;
+    options.timeout = timeout;
+    return clerk->call(kUnruly, "Unruly.Do", R"({"mode":")" + mode + R"(","path":")" + path + "\"}", options);
+  }
+  // What came of an attempt: "ok ..." or "errno N".
+  std::string attempt(const std::string &mode, const std::string &path = {}) {
+    const auto answer = ask(mode, path);
+    if (!answer) return error_text(answer);
+    const auto from = answer->find(":\"") + 2;
+    return answer->substr(from, answer->rfind('"') - from);
+  }
+  bool echo_answers() {
+    return clerk->call(kEcho, "Echo.Say", R"({"message":"fine"})").has_value();
+  }
+  bool unruly_answers() {
+    return wait_until([&] { return ask("nothing").has_value(); }, std::chrono::seconds(20));
+  }
+  int unruly_pid() { return std::stoi(attempt("pid")); }
+  fs::path state() const { return bundle() / "state"; }
+  std::vector<fs::path> reports() const {
+    std::vector<fs::path> found;
+    std::error_code none;
+    for (const auto &entry : fs::directory_iterator(state() / "crashes", none))
+      found.push_back(entry.path());
+    std::ranges::sort(found);
+    return found;
+  }
+  // JSON, with spaces and line ends left out.
+  std::string status() {
+    auto said = run_program(
+        {built("trellis").string(), "host", "status", "--json", "--config", config_file().string()});
+    REQUIRE(said.err == "");
+    std::erase_if(said.out, [](char c) { return c == ' ' || c == '\n'; });
+    return said.out;
+  }
+
+  std::unique_ptr<Caller> clerk;
+};
+
+bool refused(const std::string &outcome) {
+  return outcome.starts_with("errno ");
+}
+
+long pages_of(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/statm");
+  long size = 0, resident = 0;
+  in >> size >> resident;
+  return resident;
+}
+
+// Its memory can't be limited then, and grows by quarantines.
+bool host_is_sanitized() {
+  const auto program = read_file(built("trellis-host"));
+  return program.find("__asan_init") != std::string::npos || program.find("__tsan_init") != std::string::npos;
+}
+
+std::size_t lines_of(const fs::path &file) {
+  const auto text = read_file(file);
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+} // namespace
+
+TEST_CASE("an isolated plugin serves like any other, with the same contract and table") {
+  Bench bench;
+  bench.begin();
+  CHECK(bench.attempt("nothing") == "ok");
+  CHECK(bench.unruly_pid() != bench.process().pid());
+  CHECK(bench.logged({"unruly is", "\"dataDir\""}));
+  CHECK(bench.attempt("print") == "ok");
+  CHECK(bench.logged({"unruly printed this", "\"unruly\""}));
+  CHECK(bench.status().find("\"isolation\":\"process\"") != std::string::npos);
+  const auto pid = bench.unruly_pid();
+  CHECK(bench.stop() == 0);
+  CHECK(::kill(pid, 0) != 0);
+}
+
+TEST_CASE("an isolated plugin can't read secrets, the state folder or another process") {
+  Bench bench;
+  bench.begin();
+  const auto bundle = bench.bundle();
+  std::size_t tried = 0;
+  for (const auto &entry : fs::recursive_directory_iterator(bundle)) {
+    if (!entry.is_regular_file()) continue;
+    INFO(entry.path());
+    CHECK(refused(bench.attempt("read", entry.path().string())));
+    CHECK(refused(bench.attempt("write", entry.path().string())));
+    ++tried;
+  }
+  CHECK(tried > 10); // keys, credentials, policy, replay cache, seeds
+  CHECK(refused(bench.attempt("list", bundle.string())));
+  CHECK(refused(bench.attempt("list", bench.state().string())));
+  CHECK(refused(bench.attempt("read", "/etc/shadow")));
+  CHECK(refused(bench.attempt("read", "/etc/passwd")));
+  CHECK(refused(bench.attempt("list", "/root")));
+  CHECK(refused(bench.attempt("list", "/tmp")));
+  CHECK(refused(bench.attempt("write", "/tmp/trellis-unruly-was-here")));
+  CHECK(refused(bench.attempt("host-memory")));
+  CHECK(refused(bench.attempt("memory-of", std::to_string(::getpid()))));
+  CHECK(refused(bench.attempt("memory-of", "1")));
+  CHECK(refused(bench.attempt("host-environment")));
+  CHECK(refused(bench.attempt("ptrace")));
+  CHECK(refused(bench.attempt("connect", (bench.state() / "control.sock").string())));
+  CHECK(bench.attempt("descriptors") == "0");
+  CHECK(bench.echo_answers());
+}
+
+TEST_CASE("an isolated plugin can't start programs, signal others or change the system") {
+  Bench bench;
+  bench.begin();
+  for (const std::string mode :
+       {"exec", "fork-bomb", "signal-host", "signal-all", "mount", "unshare", "become-root", "ptrace"}) {
+    INFO(mode);
+    CHECK(refused(bench.attempt(mode)));
+  }
+  CHECK(bench.attempt("ip-socket").starts_with("ok"));
+  if (::geteuid() == 0) CHECK(std::stoi(bench.attempt("uid")) >= 90000);
+  CHECK(bench.echo_answers());
+}
+
+TEST_CASE("an isolated plugin without network can't open a socket, and still serves") {
+  Bench bench("network = false\n");
+  bench.begin();
+  CHECK(refused(bench.attempt("ip-socket")));
+}
+
+TEST_CASE("an isolated plugin has a folder of its own, and keeps it") {
+  Bench bench;
+  bench.begin();
+  const auto folder = ::geteuid() == 0 ? fs::path(bench.state().string() + ".plugins") : bench.state() / "plugins";
+  const auto file = folder / "unruly" / "file";
+  CHECK(bench.attempt("write", file.string()).starts_with("ok"));
+  bench.stop();
+  bench.begin();
+  CHECK(bench.attempt("read", file.string()).starts_with("ok"));
+  struct stat about {};
+  REQUIRE(::stat((folder / "unruly").c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0700);
+}
+
+TEST_CASE("a crash answers the requests in flight at once, leaves a report, and the plugin comes back") {
+  struct Crash {
+    std::string mode, cause;
+    bool has_backtrace;
+  };
+  Bench bench("crash_loop_limit = 100\nrestart_backoff_max_ms = 200\n");
+  bench.begin();
+  for (const auto &crash : {Crash{"segfault", "SIGSEGV (address 0x10)", true}, Crash{"abort", "SIGABRT", true},
+                            Crash{"overflow", "SIGSEGV", true}, Crash{"exit", "exited with status 7", false},
+                            Crash{"kill", "SIGKILL", false}}) {
+    INFO(crash.mode + "\n" + bench.log());
+    const auto before = bench.reports().size();
+    std::atomic<int> others = 0;
+    std::string bystander;
+    std::thread waiting([&] {
+      bystander = error_text(bench.ask("wait"));
+      ++others;
+    });
+    const auto began = std::chrono::steady_clock::now();
+    const auto lost = error_text(bench.ask(crash.mode));
+    waiting.join();
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(4)); // "wait" would take five
+    CHECK(lost.find("trellis.rpc.crashed") != std::string::npos);
+    CHECK(bystander.find("trellis.rpc.crashed") != std::string::npos);
+    CHECK(bench.echo_answers());
+    CHECK(bench.unruly_answers());
+    const auto reports = bench.reports();
+    REQUIRE(reports.size() == before + 1);
+    const auto report = read_file(reports.back());
+    CHECK(report.find(crash.cause) != std::string::npos);
+    CHECK(report.find("unruly 1.0.0") != std::string::npos);
+    CHECK((report.find("unruly.so+0x") != std::string::npos) == crash.has_backtrace);
+    struct stat about {};
+    REQUIRE(::stat(reports.back().c_str(), &about) == 0);
+    CHECK((about.st_mode & 0777) == 0600);
+  }
+  CHECK(bench.status().find("\"lastCrash\":\"20") != std::string::npos);
+}
+
+TEST_CASE("requests that arrive while a crashed plugin restarts wait for it") {
+  Bench bench("restart_backoff_ms = 1000\n");
+  bench.begin();
+  CHECK(!bench.ask("segfault"));
+  CHECK(bench.logged({"the plugin's process ended"}));
+  CHECK(bench.attempt("nothing") == "ok");
+}
+
+TEST_CASE("kill -9 of the process in the middle of requests answers each of them once") {
+  Bench bench("crash_loop_limit = 100\nmax_concurrency = 16\n");
+  bench.begin();
+  const auto method = bench.clerk->method(kUnruly, "Unruly.Do");
+  const auto pid = bench.unruly_pid();
+  std::atomic<int> answered = 0, crashed = 0;
+  for (int i = 0; i < 40; ++i)
+    bench.clerk->client().call(method, R"({"mode":"wait"})", {.timeout = std::chrono::seconds(20)},
+                               [&](const CallResult &result) {
+                                 crashed += error_text(result).find("trellis.rpc.crashed") != std::string::npos;
+                                 ++answered;
+                               });
+  const auto all_there = R"("waiting":0,"running":0,"unanswered":40,)";
+  CHECK(wait_until([&] { return bench.status().find(all_there) != std::string::npos; }));
+  CHECK(::kill(pid, SIGKILL) == 0);
+  CHECK(wait_until([&] { return answered == 40; }, std::chrono::seconds(3)));
+  CHECK(crashed == 40);
+  CHECK(bench.unruly_answers());
+  CHECK(bench.unruly_pid() != pid);
+}
+
+TEST_CASE("a plugin that crashes again and again is put into quarantine until the next reload") {
+  Bench bench("crash_loop_limit = 3\nrestart_backoff_ms = 20\n");
+  bench.begin();
+  for (int i = 0; i < 3; ++i) {
+    INFO(i);
+    CHECK(error_text(bench.ask("abort")).find("trellis.rpc.crashed") != std::string::npos);
+  }
+  CHECK(bench.logged({"plugin quarantined", "3 crashes within 60 s"}));
+  CHECK(bench.status().find("\"quarantined\"") != std::string::npos);
+  CHECK(bench.reports().size() == 3);
+  CHECK(bench.echo_answers());
+  CHECK(error_text(bench.ask("nothing")).find("unavailable") != std::string::npos); // it isn't subscribed any more
+  bench.reload();
+  CHECK(bench.attempt("nothing") == "ok");
+}
+
+TEST_CASE("a plugin that crashes when it is made is refused with words, and delays nobody") {
+  Bench bench("[plugins.unruly.config]\ncrash_in = \"create\"\n");
+  bench.begin();
+  CHECK(bench.logged({"plugin failed", "unruly", "SIGABRT"}));
+  CHECK(bench.reports().size() == 1);
+  CHECK(bench.echo_answers());
+}
+
+TEST_CASE("a process that gives no sign of life is ended and replaced") {
+  Bench bench("hang_timeout_ms = 1000\n");
+  bench.begin();
+  const auto pid = bench.unruly_pid();
+  CHECK(error_text(bench.ask("freeze")).find("trellis.rpc.crashed") != std::string::npos);
+  CHECK(bench.logged({"the plugin's process ended", "no sign of life"}));
+  CHECK(bench.unruly_answers());
+  CHECK(bench.unruly_pid() != pid);
+  CHECK(bench.echo_answers());
+}
+
+TEST_CASE("handlers that hang or loop get deadlines, and when all of them do the process is replaced") {
+  for (const std::string mode : {"hang", "loop"}) {
+    INFO(mode);
+    Bench bench("max_concurrency = 2\ndeadline_ms = 500\nhang_timeout_ms = 1000\n");
+    bench.begin();
+    const auto pid = bench.unruly_pid();
+    CHECK(error_text(bench.ask(mode)).find("trellis.rpc.deadline_exceeded") != std::string::npos);
+    CHECK(bench.echo_answers());
+    CHECK(bench.attempt("nothing") == "ok"); // the other worker
+    CHECK(error_text(bench.ask(mode)).find("trellis.rpc.deadline_exceeded") != std::string::npos);
+    CHECK(bench.unruly_answers());
+    CHECK(bench.unruly_pid() != pid);
+    CHECK(bench.logged({"the plugin's process ended", "handlers are stuck"}));
+    CHECK(bench.echo_answers());
+    CHECK(bench.stop() == 0);
+  }
+}
+
+TEST_CASE("a leak ends at the plugin's limit, and a bomb of threads at its own") {
+  Bench bench("memory_max_mb = 200\nthreads_max = 64\n");
+  bench.begin();
+  const auto threads = bench.attempt("thread-bomb");
+  if (threads.starts_with("ok")) CHECK(std::stoi(threads.substr(3)) < 64);
+  CHECK(bench.echo_answers());
+  // Refused memory, or ended for it: a sanitizer's address space can't be limited.
+  if (!host_is_sanitized()) {
+    const auto leaked = bench.attempt("leak");
+    CHECK((refused(leaked) || leaked.find("trellis.rpc.crashed") != std::string::npos));
+  }
+  CHECK(bench.echo_answers());
+}
+
+TEST_CASE("a file that nobody vouches for runs in a process of its own, and never in the host's") {
+  Bench bench;
+  bench.set_plugin("unruly", {.file = built("unruly.so"), .pinned = false});
+  bench.begin();
+  CHECK(bench.logged({"plugin running", "unruly", "\"vouched_by\":\"nobody\""}));
+  CHECK(bench.unruly_pid() != bench.process().pid());
+  bench.set_plugin("unruly", {.file = built("unruly.so"), .pinned = false, .lines = "isolation = \"none\"\n"});
+  bench.reload();
+  CHECK(bench.logged({"the plugin's new file is refused", "untrusted"}));
+}
+
+TEST_CASE("the process ends with the host, also when that is killed") {
+  Bench bench;
+  bench.begin();
+  const auto pid = bench.unruly_pid();
+  bench.kill();
+  CHECK(wait_until([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(5)));
+}
+
+TEST_CASE("replacing an isolated plugin leaves nothing behind in the host") {
+  Bench bench({}, "max_generations = 2\n");
+  bench.begin();
+  const auto replace = [&](int i) {
+    bench.set_plugin("unruly", {.file = built("unruly.so"),
+                                .lines = "isolation = \"process\"\nqueue = " + std::to_string(100 + i) + "\n"});
+    bench.reload();
+    CHECK(bench.attempt("nothing") == "ok");
+  };
+  for (int i = 0; i < 5; ++i)
+    replace(i);
+  const auto pid = bench.process().pid();
+  const auto maps = lines_of("/proc/" + std::to_string(pid) + "/maps");
+  const auto before = pages_of(pid);
+  for (int i = 5; i < 25; ++i)
+    replace(i);
+  const auto grown_kb = (pages_of(pid) - before) * 4;
+  WARN("growth of the host over 20 replacements: " << grown_kb << " KiB");
+  CHECK(lines_of("/proc/" + std::to_string(pid) + "/maps") < maps + 20);
+  if (!host_is_sanitized()) CHECK(grown_kb < 2048);
+  CHECK(bench.echo_answers());
+}

@@ -1,0 +1,25 @@
+// A locale whose decimal point is a comma, for processes whose plugins call setlocale. Written out here because a test
+// machine may have no other locales than C, and no tool to make one.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+namespace trellis::test {
+
+// Writes the locale "comma" below `dir`: what LOCPATH has to name for setlocale(LC_NUMERIC, "comma").
+inline void write_comma_locale(const std::filesystem::path &dir) {
+  // As glibc's localedef makes it from: decimal_point ",", thousands_sep ".", grouping 3;3.
+  static constexpr std::array<unsigned char, 63> kNumeric{
+      0x14, 0x11, 0x03, 0x20, 0x06, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x22, 0x00, 0x00, 0x00,
+      0x24, 0x00, 0x00, 0x00, 0x28, 0x00, 0x00, 0x00, 0x2c, 0x00, 0x00, 0x00, 0x30, 0x00, 0x00, 0x00,
+      0x2c, 0x00, 0x2e, 0x00, 0x03, 0x03, 0x00, 0x00, 0x2c, 0x00, 0x00, 0x00, 0x2e, 0x00, 0x00, 0x00,
+      0x41, 0x4e, 0x53, 0x49, 0x5f, 0x58, 0x33, 0x2e, 0x34, 0x2d, 0x31, 0x39, 0x36, 0x38, 0x00};
+  std::filesystem::create_directories(dir / "comma");
+  std::ofstream out(dir / "comma" / "LC_NUMERIC", std::ios::binary);
+  for (const auto byte : kNumeric)
+    out.put(static_cast<char>(byte));
+}
+
+} // namespace trellis::test
