@@ -66,9 +66,10 @@ std::string short_time(std::string_view iso, std::int64_t now) {
 
 // Why it isn't running, else what went wrong last.
 std::string remark(const JsonValue &plugin, std::int64_t now) {
-  const std::string detail(string_member(plugin, "detail"));
+  const std::string detail(string_member(plugin, "detail")), crash(string_member(plugin, "lastCrash"));
   const JsonValue &problem = member_or_null(plugin, "lastError");
-  if (!problem.IsObject() || string_member(plugin, "phase") != "running") return detail;
+  if (string_member(plugin, "phase") != "running") return detail;
+  if (!problem.IsObject()) return crash.empty() ? detail : crash;
   return short_time(string_member(problem, "time"), now) + " " + std::string(string_member(problem, "text"));
 }
 
@@ -115,7 +116,7 @@ HostWatch::~HostWatch() = default;
 
 Table watch_table(const JsonValue &answer, const JsonValue *before, double seconds, std::int64_t now) {
   Table table{{"plugin", "phase", "copies", "req/s", "waiting", "running", "overloaded", "connection", "since",
-               "credentials until", "isolation", "crashes", "remark"},
+               "credentials until", "isolation", "restarts", "remark"},
               {}};
   const JsonValue &plugins = member_or_null(answer, "plugins");
   if (!plugins.IsArray()) return table;
@@ -130,7 +131,7 @@ Table watch_table(const JsonValue &answer, const JsonValue *before, double secon
          number_text(calls, "running"), number_text(calls, "overloaded"),
          std::string(string_member(connection, "state")), short_time(string_member(connection, "since"), now),
          short_time(string_member(connection, "credentialsExpire"), now),
-         std::string(string_member(plugin, "isolation")), number_text(plugin, "crashes"), remark(plugin, now)});
+         std::string(string_member(plugin, "isolation")), number_text(plugin, "restarts"), remark(plugin, now)});
   }
   return table;
 }

@@ -45,10 +45,16 @@ TEST_CASE("a plugin's row tells its phase, copies, queue, connection and last er
       R"({"plugins":[{"name":"shop","phase":"running","detail":"replaced its predecessor","generations":2,)"
       R"("maxGenerations":8,"calls":{"waiting":1,"running":3,"answered":9,"overloaded":7},"connection":{"state":)"
       R"("connected","since":"2026-01-31T11:59:00.000Z","credentialsExpire":"2026-02-01T12:00:00.000Z"},"isolation":)"
-      R"("process","crashes":4,"lastError":{"time":"2026-01-31T11:58:00.000Z","text":"queue is full"}}]})");
+      R"("process","restarts":4,"lastError":{"time":"2026-01-31T11:58:00.000Z","text":"queue is full"}}]})");
   CHECK(watch_table(*answer, nullptr, 0, kNoon).rows.at(0) ==
         std::vector<std::string>{"shop", "running", "2/8", "", "1", "3", "7", "connected", "11:59:00", "2026-02-01",
                                  "process", "4", "11:58:00 queue is full"});
+}
+
+TEST_CASE("an isolated plugin that crashed and runs again says why") {
+  const auto answer = parse_json(R"({"plugins":[{"name":"shop","phase":"running","detail":"","isolation":"process",)"
+                                 R"("restarts":1,"lastCrash":"signal 11"}]})");
+  CHECK(watch_table(*answer, nullptr, 0, kNoon).rows.at(0).back() == "signal 11");
 }
 
 TEST_CASE("why a plugin waits goes before what went wrong earlier") {
@@ -96,9 +102,9 @@ TEST_CASE("control characters in what a host says don't reach the terminal") {
 }
 
 TEST_CASE("an answer of another shape is shown as far as it can be understood") {
-  HostWatch watch(HostWatch::Form::json, 2s);
   for (const char *text : {"{}", R"({"plugins":5})", R"({"plugins":[5,{"name":7,"calls":[],"connection":"x"}]})"}) {
     INFO(text);
+    HostWatch watch(HostWatch::Form::json, 2s);
     CHECK(parse_json(watch.next(parse_json(text), 10, kNoon)));
     CHECK_NOTHROW(watch_table(*parse_json(text), nullptr, 0, kNoon));
   }

@@ -1,7 +1,9 @@
 #include "answer_ledger.h"
 
+#include "contracts/json.h"
 #include "wire/names.h"
 #include "wire/ulid.h"
+#include <rapidjson/document.h>
 #include <stdexcept>
 
 namespace trellis::test {
@@ -31,13 +33,17 @@ void AnswerLedger::send(const std::string &input) {
   if (!sent) throw std::runtime_error(sent.error().text());
 }
 
+std::string AnswerLedger::outcome_of(const Message &message) const {
+  const bool is_error = message.header(wire::kStatus) == wire::kStatusError;
+  if (!is_error) return decode_reply(method_, false, message.payload()) ? "ok" : "no answer of a service";
+  const auto error = parse_json(message.payload());
+  if (!error) return "an error that is no JSON";
+  return std::string(string_member(*error, "code", string_member(*error, "type")));
+}
+
 void AnswerLedger::on_answer(const Message &message) {
   const std::string id(message.subject().substr(inbox_.size()));
-  const auto result = decode_reply(method_, message.header(wire::kStatus) == wire::kStatusError, message.payload());
-  std::string outcome = "ok";
-  if (!result) outcome = result.error().envelope.code();
-  if (outcome.empty()) outcome = result.error().envelope.to_json();
-
+  const std::string outcome = outcome_of(message);
   const std::lock_guard lock(mutex_);
   Entry &entry = entries_[id];
   if (++entry.answers == 2) ++totals_.twice;

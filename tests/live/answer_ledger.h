@@ -33,7 +33,7 @@ public:
 
   struct Totals {
     std::size_t sent = 0, answered = 0, twice = 0, open = 0;
-    std::map<std::string, std::size_t> outcomes; // "ok", or an error's code; of first answers
+    std::map<std::string, std::size_t> outcomes; // "ok", or an error's code or type; of first answers
     std::map<std::string, std::vector<double>> answer_ms;
     std::string text() const;
   };
@@ -44,6 +44,7 @@ private:
     Clock::time_point sent;
     int answers = 0;
   };
+  std::string outcome_of(const Message &message) const;
   void on_answer(const Message &message);
 
   Caller &caller_;
