@@ -1,14 +1,14 @@
 #include "event_surfaces.h"
 
 #include "abi/abi_values.h"
-#include "contract_directory.h"
 #include "generation.h"
-#include "host_api.h"
+#include "hosting/contract_directory.h"
+#include "hosting/host_api.h"
+#include "hosting/workers.h"
 #include "log/log.h"
 #include "nats/nats_transport.h"
 #include "runtime/metrics_surfaces.h"
 #include "wire/session_key.h"
-#include "workers.h"
 
 namespace trellis::host {
 namespace {

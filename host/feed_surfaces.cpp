@@ -2,9 +2,9 @@
 
 #include "abi/abi_values.h"
 #include "generation.h"
+#include "hosting/workers.h"
 #include "plugin_connection.h"
 #include "runtime/metrics_surfaces.h"
-#include "workers.h"
 #include <algorithm>
 #include <utility>
 

@@ -10,12 +10,12 @@
 #pragma once
 
 #include "artifact/artifact.h"
-#include "calls.h"
-#include "contract_directory.h"
 #include "host_config/config.h"
+#include "hosting/calls.h"
+#include "hosting/contract_directory.h"
+#include "hosting/loader.h"
 #include "isolation/isolated_plugin.h"
 #include "last_problem.h"
-#include "loader.h"
 #include "policy/plugin_policy.h"
 #include "policy/policy.h"
 #include "runtime/metrics_directory.h"
@@ -90,14 +90,5 @@ private:
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// What a contract asks for that this host can't serve yet, one text each: "operations (no provider)" ... Pure.
-std::vector<std::string> unserved_surfaces(const Manifest &manifest);
-
-// The handler table against the contracts: one text for each surface that is missing, undeclared or double. Pure.
-// The control plane may leave functions out (it says so in its log), and of its contracts those that have no handler at
-// all are served by others. `answered`: rpcs that the host answers when the table leaves them out.
-std::vector<std::string> table_disagreements(const trellis_plugin &plugin, const std::vector<Manifest> &manifests,
-                                             PluginRole role, const std::vector<std::string> &answered = {});
 
 } // namespace trellis::host

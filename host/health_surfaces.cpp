@@ -3,9 +3,9 @@
 #include "abi/abi_values.h"
 #include "contracts/json_write.h"
 #include "generation.h"
+#include "hosting/workers.h"
 #include "nats/nats_transport.h"
 #include "wire/ulid.h"
-#include "workers.h"
 #include <algorithm>
 #include <rapidjson/document.h>
 #include <utility>
@@ -74,10 +74,6 @@ bool is_check(const trellis_health_check *check) {
 }
 
 } // namespace
-
-std::vector<std::string> host_answered_rpcs(std::string_view plugin, std::string_view program) {
-  return {health_method(plugin), health_method(program)};
-}
 
 HealthSurfaces::HealthSurfaces(SurfaceContext context, RpcSurfaces &rpcs, std::string_view program,
                                std::string_view version)

@@ -5,6 +5,7 @@
 // in the log when it begins and when it ends, not every half minute.
 #pragma once
 
+#include "hosting/handler_table.h"
 #include "rpc_surfaces.h"
 #include "runtime/health_reporter.h"
 #include <optional>
@@ -46,9 +47,5 @@ private:
   std::string last_problem_; // of the reporter's thread: of the last heartbeat, "" when it went out
   std::unique_ptr<HealthReporter> reporter_;
 };
-
-// The rpcs that the host answers when the table leaves them out: <Plugin>.Health, by the plugin's name in trellis.toml
-// and by its program's own.
-std::vector<std::string> host_answered_rpcs(std::string_view plugin, std::string_view program);
 
 } // namespace trellis::host

@@ -1,9 +1,9 @@
 // trellis-host: signals and arguments around Host.
 #include "control_socket.h"
 #include "host.h"
+#include "hosting/loader.h"
 #include "isolation/child.h"
 #include "isolation/child_process.h"
-#include "loader.h"
 #include "runtime/service_notify.h"
 
 #include <CLI/CLI.hpp>

@@ -2,7 +2,7 @@
 // asks (`trellis host metrics`), so that it costs nothing in between.
 #pragma once
 
-#include "calls.h"
+#include "hosting/calls.h"
 #include "nats/nats_transport.h"
 #include "runtime/feed_streams.h"
 #include "runtime/metrics_directory.h"

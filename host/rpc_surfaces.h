@@ -26,7 +26,4 @@ private:
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
 };
 
-// What the control plane's contracts declare and its table has no function for, by name. Pure.
-std::vector<std::string> unserved_handlers(const trellis_plugin &plugin);
-
 } // namespace trellis::host

@@ -5,9 +5,9 @@
 // handler table, which agree (table_disagreements).
 #pragma once
 
-#include "calls.h"
 #include "contracts/manifest.h"
 #include "host_config/config.h"
+#include "hosting/calls.h"
 #include "runtime/metrics_directory.h"
 #include "runtime/rpc_service.h"
 #include "runtime/validator.h"

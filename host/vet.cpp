@@ -1,6 +1,7 @@
 // Everything about a plugin that is decided before policy is asked, and --check, which decides nothing else.
 #include "contracts/reserved_ids.h"
 #include "host.h"
+#include "hosting/handler_table.h"
 #include "policy/privileged_connections.h"
 #include "policy/session_keys.h"
 #include "wire/ulid.h"

@@ -1,7 +1,7 @@
-#include "events_api.h"
+#include "hosting/events_api.h"
 
 #include "abi/abi_values.h"
-#include "host_api.h"
+#include "hosting/host_api.h"
 #include "runtime/event_publishing.h"
 #include <functional>
 #include <utility>

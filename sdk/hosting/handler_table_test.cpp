@@ -1,6 +1,4 @@
-#include "generation.h"
-#include "health_surfaces.h"
-#include "rpc_surfaces.h"
+#include "hosting/handler_table.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <trellis/plugin.h>

@@ -1,4 +1,4 @@
-#include "loader.h"
+#include "hosting/loader.h"
 
 #include "contracts/json_write.h"
 #include <boost/dll/shared_library.hpp>

@@ -1,8 +1,8 @@
-#include "calls.h"
+#include "hosting/calls.h"
 
+#include "hosting/workers.h"
 #include "runtime/rpc_fixture.h"
 #include "tests/support/wait_until.h"
-#include "workers.h"
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>

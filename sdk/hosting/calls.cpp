@@ -1,7 +1,7 @@
-#include "calls.h"
+#include "hosting/calls.h"
 
+#include "hosting/workers.h"
 #include "wire/names.h"
-#include "workers.h"
 #include <condition_variable>
 #include <deque>
 #include <mutex>

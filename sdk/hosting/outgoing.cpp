@@ -1,4 +1,4 @@
-#include "outgoing.h"
+#include "hosting/outgoing.h"
 
 #include <algorithm>
 

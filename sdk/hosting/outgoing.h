@@ -4,7 +4,7 @@
 // one. Compiled methods are kept as long as the other contract's digest stays the same.
 #pragma once
 
-#include "contract_directory.h"
+#include "hosting/contract_directory.h"
 #include "runtime/rpc_client.h"
 #include <map>
 #include <memory>

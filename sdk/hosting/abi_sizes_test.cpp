@@ -1,7 +1,7 @@
 // Structs that a plugin makes, cut off at every size: what the host takes from them, and that it reads no further.
 #include "abi/abi_values.h"
-#include "generation.h"
-#include "loader.h"
+#include "hosting/handler_table.h"
+#include "hosting/loader.h"
 
 #include "tests/support/guarded.h"
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-#include "workers.h"
+#include "hosting/workers.h"
 
 #include <condition_variable>
 #include <deque>

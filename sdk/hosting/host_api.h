@@ -4,10 +4,10 @@
 // behind the functions come in later than create, so before `connect` requests can't be sent and calls don't exist.
 #pragma once
 
-#include "calls.h"
 #include "host_config/plugin_settings.h"
+#include "hosting/calls.h"
+#include "hosting/outgoing.h"
 #include "log/log.h"
-#include "outgoing.h"
 #include <atomic>
 #include <memory>
 #include <string>

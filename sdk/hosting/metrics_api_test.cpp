@@ -1,5 +1,5 @@
 // trellis.metrics/1 across the C boundary: structs of every age, and what is malformed.
-#include "metrics_api.h"
+#include "hosting/metrics_api.h"
 
 #include "abi/abi_values.h"
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-#include "metrics_api.h"
+#include "hosting/metrics_api.h"
 
 #include "abi/abi_values.h"
 #include "runtime/metrics_record.h"

@@ -1,7 +1,7 @@
-// The plugin's handler table against its contract (ARCHITECTURE §4), and what this host can't serve.
+#include "hosting/handler_table.h"
+
 #include "abi/abi_values.h"
-#include "generation.h"
-#include "rpc_surfaces.h"
+#include "wire/health_report.h"
 
 #include <algorithm>
 #include <map>
@@ -184,6 +184,10 @@ std::vector<std::string> unserved_handlers(const trellis_plugin &plugin) {
     if (!has_function(*plugin.handlers[i])) names.emplace_back(view(plugin.handlers[i]->name));
   std::ranges::sort(names);
   return names;
+}
+
+std::vector<std::string> host_answered_rpcs(std::string_view plugin, std::string_view program) {
+  return {health_method(plugin), health_method(program)};
 }
 
 } // namespace trellis::host

@@ -1,7 +1,7 @@
-#include "feeds_api.h"
+#include "hosting/feeds_api.h"
 
 #include "abi/abi_values.h"
-#include "host_api.h"
+#include "hosting/host_api.h"
 #include "runtime/feed_streams.h"
 
 namespace trellis::host {
