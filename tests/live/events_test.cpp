@@ -30,7 +30,11 @@ public:
     return out;
   }
   bool has(const std::string &line, std::chrono::milliseconds limit = 30s) const {
-    return wait_until([&] { return std::ranges::find(lines_now(), line) != lines_now_.end(); }, limit);
+    const auto there = [&] {
+      const auto all = lines();
+      return std::ranges::find(all, line) != all.end();
+    };
+    return wait_until(there, limit);
   }
   std::string text() const {
     std::string out;
@@ -40,9 +44,7 @@ public:
   }
 
 private:
-  const std::vector<std::string> &lines_now() const { return lines_now_ = lines(); }
   TempDir dir_;
-  mutable std::vector<std::string> lines_now_;
 };
 
 std::string said(const std::string &message, const std::string &more = "", const std::string &key = "k1") {
