@@ -99,7 +99,7 @@ void measure_plugins() {
 }
 
 void measure_streams() {
-  const int events = std::getenv("TRELLIS_TEST_LONG") ? 20'000 : 4'000;
+  const int events = std::getenv("TRELLIS_TEST_LONG") ? 20'000 : 1'000;
   StreamSite site;
   std::vector<double> ours, floor;
   site.events_per_second(events / 10);
