@@ -1,8 +1,8 @@
 // trellis host: what runs, over the control socket of a host on this machine.
 #include "commands.h"
 #include "contracts/json.h"
-#include "host_config/config.h"
 #include "host/control_socket.h"
+#include "host_config/config.h"
 #include "host_watch.h"
 #include <memory>
 #include <ostream>
