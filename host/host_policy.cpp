@@ -142,11 +142,15 @@ void Host::bootstrap(Slot &slot) {
   const auto &config = slot.vetted ? slot.config : slot.running->config();
   policy_.bootstrap(bootstrap_request(*slot.key, artifact->manifest(), true, policy_.now()),
                     {artifact->sha256_hex(), config.signer, config.approve == Approval::artifact},
-                    [this, name = slot.config.name](const PolicyAnswer &answer) {
-                      post([this, name, answer] {
+                    [this, name = slot.config.name, asked = artifact->sha256_hex()](const PolicyAnswer &answer) {
+                      post([this, name, asked, answer] {
                         --questions_;
                         const auto found = slots_.find(name);
-                        if (found != slots_.end()) answered(*found->second, answer);
+                        if (found == slots_.end()) return;
+                        auto &about = *found->second;
+                        // A leave for one file is none for the file that has come meanwhile.
+                        if (about.artifact() && about.artifact()->sha256_hex() != asked) return ask(about);
+                        answered(about, answer);
                       });
                     });
 }

@@ -119,6 +119,11 @@ Result<Vetted> vet_plugin(const PluginConfig &plugin, const TrustRules &rules) {
   const bool must_be_signed = rules.require_signature || !plugin.signers.empty();
   if (!vouched && (!isolated || must_be_signed || !is_nobodys(trust.error())))
     return tl::make_unexpected(trust.error());
+  if (!vouched && !isolation::isolation_guards_files())
+    return fail("untrusted", plugin.path.string(),
+                "nobody vouches for the file, and without Landlock (and without root) a process of its own could still "
+                "read this host's secrets",
+                "a pin or a signature");
   if (!vouched) trust = Trust{};
   if (isolated && plugin.role == PluginRole::control_plane)
     return fail("isolation", plugin.path.string(), "the control plane can't run in a process of its own",

@@ -20,7 +20,10 @@ struct Config {
 TRELLIS_CONFIG_SCHEMA({
   "type" : "object",
   "additionalProperties" : false,
-  "properties" : {"shelves" : {"type" : "object", "additionalProperties" : {"type" : "integer", "minimum" : 0}}}
+  "properties" : {
+    "shelves" : {"type" : "object", "additionalProperties" : {"type" : "integer", "minimum" : 0}},
+    "broken_shelf" : {"type" : "string"}
+  }
 });
 
 // What is on the shelves. Handlers run on several workers, so one mutex guards the counts.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 
 namespace trellis::isolation {
@@ -382,6 +383,10 @@ IsolatedPlugin::Status IsolatedPlugin::status() const {
   auto status = state_->status;
   status.ended = state_->phase == State::Phase::ended;
   return status;
+}
+
+bool isolation_guards_files() {
+  return landlock_version() > 0 || ::geteuid() == 0;
 }
 
 std::vector<std::string> isolation_gaps(const IsolationSettings &settings) {

@@ -68,6 +68,9 @@ private:
   std::shared_ptr<State> state_; // shared with answers that are still under way
 };
 
+// Whether this system keeps the host's own files from an isolated process: Landlock, or a user of its own.
+bool isolation_guards_files();
+
 // What of `settings` this system can't do, for --check and the log: empty when it can do all of it.
 std::vector<std::string> isolation_gaps(const IsolationSettings &settings);
 

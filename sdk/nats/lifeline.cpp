@@ -16,7 +16,8 @@ constexpr milliseconds kLastFlush{2'000};      // for answers on a replaced conn
 constexpr milliseconds kDrainWait{5'000};      // for the server to confirm the end of subscriptions
 constexpr milliseconds kShortestRotation{500}; // also when credentials come with less life than that
 constexpr milliseconds kStable{5'000};         // a connection that lived this long starts backoff anew
-constexpr milliseconds kGoodbye{1'000};        // before its expiry a replaced connection is ended in order
+constexpr milliseconds kGoodbye{1'000};        // before its expiry a replaced connection is ended in order, or 5 % of
+                                               // its life: until then it still carries the answers that it owes
 constexpr std::size_t kDrainsAtOnce = 8;       // each costs a thread of nats.c for one round trip
 
 // Counts down what several threads finish. Shared, because the last one may come after the wait was given up.
@@ -289,6 +290,13 @@ void Lifeline::adopt(Link fresh) {
   if (old) old->retire();
 }
 
+// When a replaced connection is ended, rather than by the server when its JWT expires.
+SteadyTime Lifeline::last_words(const Link &link, SteadyTime now) {
+  if (link.expires == kNever) return kNever;
+  const auto goodbye = std::min<steady_clock::duration>(kGoodbye, (link.expires - link.since) / 20);
+  return std::max(now, link.expires - goodbye);
+}
+
 // False when the transport is being closed.
 bool Lifeline::switch_to(Link fresh, std::vector<std::shared_ptr<Binding>> ended) {
   const std::lock_guard lock(mutex_);
@@ -296,8 +304,7 @@ bool Lifeline::switch_to(Link fresh, std::vector<std::shared_ptr<Binding>> ended
   if (current_.connection) {
     current_.draining = std::move(ended);
     const auto now = steady_clock::now();
-    const auto last_words = current_.expires == kNever ? kNever : std::max(now, current_.expires - kGoodbye);
-    current_.lingers_until = std::min(last_words, now + parts_.options.linger_max);
+    current_.lingers_until = std::min(last_words(current_, now), now + parts_.options.linger_max);
     replaced_.push_back(std::move(current_));
     failures_ = 0;
     ++counts_.rotations;

@@ -72,11 +72,12 @@ private:
   explicit Lifeline(Parts parts);
 
   void post_control();
-  void control();                                                          // [strand]
-  void attempt();                                                          // [strand]
-  Result<Link> make_link();                                                // [strand]
-  Result<void> bind(Link &link);                                           // [strand]
-  void adopt(Link fresh);                                                  // [strand]
+  void control();                // [strand]
+  void attempt();                // [strand]
+  Result<Link> make_link();      // [strand]
+  Result<void> bind(Link &link); // [strand]
+  void adopt(Link fresh);        // [strand]
+  static SteadyTime last_words(const Link &link, SteadyTime now);
   bool switch_to(Link fresh, std::vector<std::shared_ptr<Binding>> ended); // [strand]
   void end_finished_links();                                               // [strand]
   void end_link(const Link &link);                                         // [strand]

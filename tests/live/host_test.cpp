@@ -208,8 +208,11 @@ TEST_CASE("more copies than max_generations are refused with a reason, and the r
   host.accept(built("echo-c.so"));
   host.set_caller("clerk", {{}, {{kEcho, {"*"}}}});
   host.start();
-  for (const char *lines : {"max_concurrency = 2\n", "max_concurrency = 3\n"}) {
-    host.set_plugin("echo", {.file = built("echo-c.so"), .lines = lines});
+  std::string bytes = read_file(built("echo-c.so"));
+  for (const char *name : {"second.so", "third.so"}) { // files of their own: code of the same file is used again
+    bytes += '\0';
+    write_file(host.bundle() / name, bytes);
+    host.set_plugin("echo", {.file = host.bundle() / name});
     host.reload();
   }
   CHECK(host.count_logged({"replaced its predecessor"}) == 1);

@@ -321,7 +321,7 @@ TEST_CASE("a file that nobody vouches for runs in a process of its own, and neve
   CHECK(bench.unruly_pid() != bench.process().pid());
   bench.set_plugin("unruly", {.file = built("unruly.so"), .pinned = false, .lines = "isolation = \"none\"\n"});
   bench.reload();
-  CHECK(bench.logged({"the plugin's new file is refused", "untrusted"}));
+  CHECK(bench.logged({"the plugin's file is refused", "untrusted"}));
 }
 
 TEST_CASE("the process ends with the host, also when that is killed") {

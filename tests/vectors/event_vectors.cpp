@@ -59,7 +59,8 @@ PreparedEvent prepared_event(const EventType &type, std::string_view data, const
 
 // The contract's first event with a subject of its own.
 std::shared_ptr<const EventType> plain_event(const CaseContext &context) {
-  for (const auto &[name, event] : *fixture_contract(context).model().events)
+  const Manifest contract = fixture_contract(context); // lives as long as the loop
+  for (const auto &[name, event] : *contract.model().events)
     if (event.subject.find('{') == std::string::npos) return fixture_event(context, name);
   throw std::runtime_error("the contract has no event without parameters");
 }
