@@ -146,9 +146,10 @@ TEST_CASE("numbers that JSON lacks are refused in a plugin's table") {
 }
 
 TEST_CASE("an unknown key is an error with a suggestion") {
-  CHECK(problem("[plugins.p]\npath = \"p.so\"\nquue = 3\n")
-            .starts_with("config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of "
-                         "connections, path, sha256, "));
+  CHECK(
+      problem("[plugins.p]\npath = \"p.so\"\nquue = 3\n")
+          .starts_with("config_unknown_key t.toml:9: unknown key plugins.p.quue, did you mean queue? (expected one of "
+                       "connections, path, sha256, "));
   CHECK(problem("[trsut]\nsigners = []\n")
             .starts_with("config_unknown_key t.toml:7: unknown key trsut, did you mean trust?"));
   CHECK(problem("[trust]\nxyzzy = 1\n") ==
