@@ -9,6 +9,8 @@
 namespace trellis::host {
 namespace {
 
+constexpr char kReconciling[] = "authority_reconciliation_pending"; // 04 §7: accepted, and about to be granted
+
 std::string member(const PolicyAnswer &answer, std::string_view name) {
   const auto body = parse_json(answer.body);
   return body ? std::string(string_member(*body, name)) : std::string();
@@ -188,7 +190,9 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     return report_when_settled();
   }
   const auto phase = answer.status == 202 ? Phase::pending : Phase::refused;
-  const auto detail = member(answer, "reason") + ": " + member(answer, "message");
+  const auto reason = member(answer, "reason"), detail = reason + ": " + member(answer, "message");
+  // In a moment there is another answer; connections keep what they have meanwhile (02 §6).
+  if (slot.running && reason == kReconciling) return undecided(slot, detail);
   const bool about_successor =
       slot.running && slot.vetted && slot.running->artifact().sha256_hex() != slot.vetted->artifact->sha256_hex();
   if (!slot.running) {
@@ -201,6 +205,7 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     slot.successor = std::exchange(slot.vetted, std::nullopt);
     return ask(slot); // about what runs
   } else {
+    slot.reconsider_successor(); // when what ran is gone, it is what there is
     return withdraw(slot, phase, detail);
   }
   report_when_settled();
