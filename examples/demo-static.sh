@@ -71,12 +71,12 @@ refused "the same request a second time" invalid_signature Echo.Say '{"message":
 refused "a proof of 31 seconds ago" iat_out_of_range Echo.Say '{"message":"x"}' --as clerk --expired
 refused "a reply subject in somebody else's inbox" reply_subject_mismatch Echo.Say '{"message":"x"}' --as clerk --reply-outside
 
-printf '\n[plugins.unpinned]\npath = "%s"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
+printf '\n[plugins.unpinned]\npath = "%s"\nisolation = "none"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
 add_plugin rogue "$build/examples/rogue.so"
 accept "$build/examples/rogue.so"
 reload
 logged '"plugin refused"' '"unpinned"' || die "the unpinned file wasn't refused"
-pass "a plugin file that is neither pinned nor signed  ->  untrusted"
+pass "a file that is neither pinned nor signed, in the host's process  ->  untrusted"
 call Rogue.Try '{}' --as clerk >/dev/null || die "Rogue.Try failed"
 wait_for 10 logged 'refused by the NATS server' '"rogue"' || die "NATS let the rogue plugin publish"
 pass "a plugin that publishes outside its contract  ->  refused by the NATS server, and named in the log"

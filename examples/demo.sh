@@ -109,10 +109,10 @@ refused "the same request a second time" invalid_signature Echo.Say '{"message":
 refused "a proof of 31 seconds ago" iat_out_of_range Echo.Say '{"message":"x"}' --expired
 
 add_plugin rogue "$build/examples/rogue.so"
-printf '\n[plugins.unpinned]\npath = "%s"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
+printf '\n[plugins.unpinned]\npath = "%s"\nisolation = "none"\n' "$plugins/echo-c.so" >>"$bundle/trellis.toml"
 "$trellis" host reload --config "$bundle/trellis.toml" >/dev/null || die "reload failed"
 wait_for 20 logged '"plugin refused"' '"unpinned"' || die "the unpinned file wasn't refused"
-pass "a plugin file that is neither pinned nor signed  ->  untrusted"
+pass "a file that is neither pinned nor signed, in the host's process  ->  untrusted"
 wait_for 20 logged '"plugin pending"' '"rogue"' || die "rogue isn't pending"
 accept rogue
 call Rogue.Try '{}' >/dev/null || die "Rogue.Try failed: $(cat "$work/err")"
