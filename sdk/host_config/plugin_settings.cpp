@@ -30,7 +30,7 @@ bool names_secret(const ConfigNode &node) {
 // What RapidJSON grows and frees is wiped: a buffer that grows leaves its earlier texts behind otherwise.
 class WipingAllocator {
 public:
-  static constexpr bool kNeedFree = true;
+  [[maybe_unused]] static constexpr bool kNeedFree = true; // RapidJSON asks for it
 
   void *Malloc(std::size_t size) { return size == 0 ? nullptr : allocate(size); }
   void *Realloc(void *old, std::size_t old_size, std::size_t size) {
