@@ -223,7 +223,10 @@ TEST_CASE("with JWTs of 20 seconds a stream outlives the rotation, and the reade
   CHECK(next_of(*reader) == R"({"text":"still there"})");
   CHECK(stat(*clerk, "cancelled") == 0);
 
-  CHECK(next_of(*reader, 20s) == "resubscribed"); // told before the JWT expired
+  auto next = next_of(*reader, 20s);
+  // The reader's own connection rotates too: for a round trip a frame may come from both (sdk/nats/nats_transport.h).
+  if (next == R"({"text":"still there"})") next = next_of(*reader, 20s);
+  CHECK(next == "resubscribed"); // told before the JWT expired
   CHECK(wait_until([&] { return stat(*clerk, "cancelled") == 1; }, 10s));
   CHECK(say(*clerk, "and after") == R"({"sent":1,"gone":0,"busy":0,"refused":0})");
   CHECK(next_of(*reader) == R"({"text":"and after"})");
