@@ -46,6 +46,7 @@ void copy(const Bytes &from, std::size_t offset, std::array<std::uint8_t, N> &in
 template <class... Parts>
 Bytes concatenate(const Parts &...parts) {
   Bytes out;
+  out.reserve((parts.size() + ...));
   (out.insert(out.end(), parts.begin(), parts.end()), ...);
   return out;
 }
