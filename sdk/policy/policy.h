@@ -54,9 +54,11 @@ public:
   void bootstrap(std::string request, Done done) { bootstrap(std::move(request), {}, std::move(done)); }
   // [thread-safe] trellis.toml says that this key is an instance of that deployment. Only a policy that trusts
   // trellis.toml makes them (trellis.policy/1); for others the operator provisions instances elsewhere. 200 or 4xx.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps them
   virtual void enroll(std::string /*deployment*/, std::string /*session_key*/, Done done) { done({200, "{}"}); }
   // Every contract that the host has inspected, approved or not. The host calls this before it asks, and again when the
   // set changes.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps them
   virtual void set_known_contracts(std::vector<Manifest> /*contracts*/) {}
   // [thread-safe] A server refused these credentials; the host asks again (bootstrap) before it wants new ones.
   virtual void connection_denied(const SessionKey & /*key*/, std::string_view /*contract_digest*/) {}
