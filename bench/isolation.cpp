@@ -102,6 +102,18 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+double spread(std::vector<double> values) {
+  std::ranges::sort(values);
+  return (values.back() - values.front()) / values[values.size() / 2];
+}
+
+std::vector<double> each(const std::vector<Measured> &all, double Measured::*member) {
+  std::vector<double> values;
+  for (const auto &one : all)
+    values.push_back(one.*member);
+  return values;
+}
+
 } // namespace
 
 int main() {
@@ -111,16 +123,11 @@ int main() {
     apart.push_back(measure("process"));
   }
   const auto print = [&](const char *name, const char *unit, double Measured::*member) {
-    const auto of = [&](const std::vector<Measured> &all) {
-      std::vector<double> values;
-      for (const auto &one : all)
-        values.push_back(one.*member);
-      return median(values);
-    };
-    const auto ours = of(apart), floor = of(here);
-    std::printf(R"({"bench":"isolation","case":"%s","unit":"%s","ours":%.1f,"floor":%.1f,"ratio":%.3f})"
+    const auto ours = each(apart, member), floor = each(here, member);
+    std::printf(R"({"bench":"isolation","case":"%s","unit":"%s","ours":%.1f,"floor":%.1f,"ratio":%.3f,)"
+                R"("floor_is":"the same plugin in the host's process","spread_ours":%.2f,"spread_floor":%.2f})"
                 "\n",
-                name, unit, ours, floor, ours / floor);
+                name, unit, median(ours), median(floor), median(ours) / median(floor), spread(ours), spread(floor));
   };
   print("latency alone", "us", &Measured::alone_us);
   print("throughput, window 64", "calls/s", &Measured::per_second);
