@@ -1,5 +1,5 @@
-// What an operator leaves alone: a host whose JWTs expire, whose plugins are replaced, added, removed and fail, and
-// whose NATS server goes away, for 20 minutes (./dev test --long soak) or for half a minute. It must neither lose a
+// What an operator leaves alone: a host whose JWTs expire, whose plugins are replaced, added, removed, fail and crash,
+// and whose NATS server goes away, for 20 minutes (./dev test --long soak) or for half a minute. It must neither lose a
 // request outside the outages nor grow.
 //
 // The memory of a process is looked at in the builds without a sanitizer only: theirs keeps what was freed.
@@ -29,12 +29,12 @@ constexpr bool kSanitized = false;
 // What differs between the two sizes.
 struct Plan {
   std::chrono::seconds length, warm_up, jwt_life;
-  std::chrono::seconds reload, change_plugins, restart_nats; // every so often
-  std::size_t rotations;                                     // of each connection, at least
+  std::chrono::seconds reload, change_plugins, restart_nats, crash; // every so often
+  std::size_t rotations;                                            // of each connection, at least
 };
 Plan plan() {
-  if (std::getenv("TRELLIS_TEST_LONG")) return {1200s, 300s, 20s, 15s, 40s, 100s, 50};
-  return {35s, 10s, 5s, 6s, 9s, 16s, 4};
+  if (std::getenv("TRELLIS_TEST_LONG")) return {1200s, 300s, 20s, 15s, 40s, 100s, 13s, 50};
+  return {35s, 10s, 5s, 6s, 9s, 16s, 7s, 4};
 }
 
 // Calls at a steady, modest rate until stop(); remembers when one failed.
@@ -102,9 +102,16 @@ struct SoakHost : LiveHost {
     set_plugin("echo", {built("echo-c.so")});
     set_plugin("waiter", {built("waiter.so")});
     set_plugin("odd", {.file = built("odd.so"), .lines = "deadline_ms = 300\n"});
-    for (const auto *name : {"echo-c.so", "waiter.so", "odd.so"})
+    namespace fs = std::filesystem;
+    for (const auto &folder : {bundle().parent_path(), bundle()}) // so that the isolated plugin's own user passes
+      fs::permissions(folder, fs::perms(0711));
+    set_plugin("unruly", {.file = built("unruly.so"), .lines = "isolation = \"process\"\ncrash_loop_limit = 1000\n"});
+    for (const auto *name : {"echo-c.so", "waiter.so", "odd.so", "unruly.so"})
       accept(built(name));
-    set_caller("clerk", {{}, {{"acme.echo@v1", {"*"}}, {"test.waiter@v1", {"*"}}, {"test.odd@v1", {"*"}}}});
+    CallerEntry uses;
+    for (const auto *contract : {"acme.echo@v1", "test.waiter@v1", "test.odd@v1", "test.unruly@v1"})
+      uses.uses[contract] = {"*"};
+    set_caller("clerk", std::move(uses));
     start();
   }
   void change_tables(int turn) {
@@ -134,7 +141,19 @@ struct SoakHost : LiveHost {
     };
     CHECK(wait_until([&] { return answers("acme.echo@v1", "Echo.Say", R"({"message":"there?"})"); }, 30s));
     CHECK(wait_until([&] { return answers("test.waiter@v1", "Waiter.Do", R"({"mode":"now"})"); }, 30s));
+    CHECK(wait_until([&] { return answers("test.unruly@v1", "Unruly.Do", R"({"mode":"nothing"})"); }, 30s));
     outage.ended = Clock::now() + 3s; // calls that wait out their timeout
+    return outage;
+  }
+  // The isolated plugin's process dies; returns when its successor answers. An outage of that plugin alone.
+  static Outage crash_unruly(Caller &caller) {
+    Outage outage{Clock::now(), {}};
+    const auto ask = [&](const char *input) {
+      return caller.call("test.unruly@v1", "Unruly.Do", input, {.timeout = 2s}).has_value();
+    };
+    CHECK_FALSE(ask(R"({"mode":"abort"})"));
+    CHECK(wait_until([&] { return ask(R"({"mode":"nothing"})"); }, 60s));
+    outage.ended = Clock::now();
     return outage;
   }
 
@@ -184,7 +203,9 @@ TEST_CASE("a host that lives through rotations, reloads, reconnects and failures
   SteadyCalls slow(*clerk, clerk->method("test.waiter@v1", "Waiter.Do"), R"({"mode":"sleep","ms":20})", 25ms);
   SteadyCalls later(*clerk, clerk->method("test.waiter@v1", "Waiter.Later"), R"({"mode":"later","ms":20})", 25ms);
 
-  std::vector<Outage> outages;
+  SteadyCalls apart(*clerk, clerk->method("test.unruly@v1", "Unruly.Do"), R"({"mode":"nothing"})", 25ms);
+
+  std::vector<Outage> outages, crashes;
   int reloads = 0;
   bool hard = false;
   std::vector<Every> happenings;
@@ -192,6 +213,7 @@ TEST_CASE("a host that lives through rotations, reloads, reconnects and failures
   happenings.emplace_back(plan.change_plugins, [&] { host.remove_or_add_odd(); });
   happenings.emplace_back(plan.restart_nats, [&] { outages.push_back(host.restart_nats(*clerk, hard = !hard)); });
   happenings.emplace_back(5s, [&] { misbehave(*clerk); });
+  happenings.emplace_back(plan.crash, [&] { crashes.push_back(SoakHost::crash_unruly(*clerk)); });
 
   Series series;
   const auto started = Clock::now();
@@ -203,14 +225,14 @@ TEST_CASE("a host that lives through rotations, reloads, reconnects and failures
       series.add(std::chrono::duration<double>(at).count(), figures_of_process(host.process().pid()));
     std::this_thread::sleep_for(plan.length / 1200); // between two samples
   }
-  for (auto *calls : {&echo, &slow, &later})
+  for (auto *calls : {&echo, &slow, &later, &apart})
     calls->stop();
 
   std::size_t lost = 0, answered = 0;
-  for (auto *calls : {&echo, &slow, &later}) {
+  for (auto *calls : {&echo, &slow, &later, &apart}) {
     answered += calls->answered();
     for (const auto &failure : calls->failures())
-      if (!lies_in(failure, outages)) {
+      if (!lies_in(failure, outages) && (calls != &apart || !lies_in(failure, crashes))) {
         UNSCOPED_INFO("failed outside the outages: " << failure.text);
         ++lost;
       }
@@ -221,9 +243,10 @@ TEST_CASE("a host that lives through rotations, reloads, reconnects and failures
 
   const auto rss = trend_of(series.rss_mb), descriptors = trend_of(series.descriptors);
   WARN(answered << " calls, " << rotations << " rotations of a connection, " << reloads << " reloads, "
-                << outages.size() << " restarts of NATS\nRSS         " << rss.text("MiB") << "\ndescriptors "
-                << descriptors.text("fds") << "\nthreads     " << trend_of(series.threads).text("threads")
-                << "\nmappings    " << trend_of(series.mappings).text("mappings"));
+                << outages.size() << " restarts of NATS, " << crashes.size() << " crashes\nRSS         "
+                << rss.text("MiB") << "\ndescriptors " << descriptors.text("fds") << "\nthreads     "
+                << trend_of(series.threads).text("threads") << "\nmappings    "
+                << trend_of(series.mappings).text("mappings"));
   // In half a minute the first rounds of everything still weigh; the claim is one about 15 minutes.
   const bool measured = std::getenv("TRELLIS_TEST_LONG") != nullptr;
   if (measured) CHECK_FALSE(descriptors.grows());
