@@ -4,6 +4,7 @@
 #include "event_surfaces.h"
 #include "feed_surfaces.h"
 #include "health_surfaces.h"
+#include "hosting/call_reports.h"
 #include "hosting/handler_table.h"
 #include "hosting/host_api.h"
 #include "hosting/loader.h"
@@ -18,7 +19,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <utility>
 
@@ -50,25 +50,6 @@ std::string joined(const std::vector<std::string> &texts) {
   return out;
 }
 
-std::string_view event_text(CallEvent::Kind kind) {
-  switch (kind) {
-  case CallEvent::Kind::overloaded: return "request refused: the plugin's queue is full";
-  case CallEvent::Kind::deadline: return "request not answered in time";
-  case CallEvent::Kind::bad_output: return "the handler's output breaks its schema";
-  case CallEvent::Kind::bad_error: return "the handler's error is malformed";
-  case CallEvent::Kind::send_failed: return "reply not sent";
-  case CallEvent::Kind::released: return "the handler gave the request up";
-  case CallEvent::Kind::event_undecodable: return "event skipped: it breaks its schema";
-  case CallEvent::Kind::event_failed: return "the handler of an event failed";
-  case CallEvent::Kind::event_lost: return "event given up: it failed in every delivery";
-  case CallEvent::Kind::event_dropped: return "live event dropped: its handler is too slow";
-  case CallEvent::Kind::event_waits: return "the plugin's queue is full; a durable event waits";
-  case CallEvent::Kind::group_restarting: return "consumer group interrupted; it starts again";
-  case CallEvent::Kind::too_many_streams: return "subscriber refused: too many open streams";
-  }
-  return "call event";
-}
-
 // Counts subscriptions that are still draining.
 class Latch {
 public:
@@ -92,25 +73,6 @@ private:
   std::size_t count_ = 0;
 };
 
-// Lines that a flood would repeat are written once in a while, with how many there were.
-class Repeated {
-public:
-  // How many to report now; 0 = none.
-  std::uint64_t count(CallEvent::Kind kind) {
-    const std::lock_guard lock(mutex_);
-    auto &[since, number] = seen_[kind];
-    ++number;
-    const auto now = Clock::now();
-    if (since != Clock::time_point{} && now - since < std::chrono::seconds(10)) return 0;
-    since = now;
-    return std::exchange(number, 0);
-  }
-
-private:
-  std::mutex mutex_; // guards seen_
-  std::map<CallEvent::Kind, std::pair<Clock::time_point, std::uint64_t>> seen_;
-};
-
 } // namespace
 
 // Lives on the threads that start and stop it; what other threads touch says so. Members are destroyed in reverse:
@@ -132,7 +94,7 @@ struct Generation::State {
   const SessionKey key;
   const std::string bindings;
 
-  Repeated repeated;
+  CallReports call_reports{host.log, config.name};
   LastProblem last_problem;
   Outgoing outgoing;
   const std::unique_ptr<PrivilegedConnections> privileged; // of the control plane
@@ -411,14 +373,8 @@ void Generation::State::destroy() {
 }
 
 void Generation::State::report(const CallEvent &event) {
-  last_problem.set({unix_ms_now(), std::string(event_text(event.kind)) + ": " + event.surface});
-  if (const auto times = repeated.count(event.kind); times > 0)
-    host.log.warn(event_text(event.kind), {{"plugin", config.name},
-                                           {"surface", event.surface},
-                                           {"detail", event.detail},
-                                           {"request_id", event.request_id},
-                                           {"trace_id", event.trace_id},
-                                           {"times", times}});
+  last_problem.set({unix_ms_now(), std::string(text_of(event.kind)) + ": " + event.surface});
+  call_reports.log(event);
 }
 
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
