@@ -1,9 +1,11 @@
 #include "host_site.h"
 
 #include "artifact/artifact.h"
+#include "raw_echo.h"
 #include "rpc_site.h"
 #include "support/process_figures.h"
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -21,6 +23,24 @@ std::string contract_id(int number) {
 }
 std::string subject(int number) {
   return "rpc.v1.N" + std::to_string(number) + ".Say";
+}
+
+std::string bare_subject(int number) {
+  return "bare." + std::to_string(number);
+}
+
+template <class Subject>
+std::vector<std::string> each(const std::vector<int> &numbers, Subject subject_of) {
+  std::vector<std::string> out;
+  for (const int number : numbers)
+    out.push_back(subject_of(number));
+  return out;
+}
+
+std::vector<int> numbers_up_to(int count) {
+  std::vector<int> out(static_cast<std::size_t>(count));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
 }
 
 std::string contract(int number) {
@@ -57,9 +77,8 @@ HostSite::HostSite(int plugins) {
   host_.start();
   time_to_ready_ = std::chrono::steady_clock::now() - begun;
   caller_ = host_.connect("bench");
-  std::vector<std::string> publish;
-  for (int i = 0; i < plugins; ++i)
-    publish.push_back(subject(i));
+  auto publish = each(numbers_up_to(plugins), subject);
+  publish.emplace_back("bare.*");
   client_credentials_ = credentials("client", std::move(publish), {caller_->key().inbox_prefix() + ".>"});
   client_ = std::make_unique<RawConnection>(host_.nats().url(), &loop_, false, [this](natsOptions *options) {
     return natsOptions_SetUserCredentialsFromFiles(options, client_credentials_.c_str(), nullptr);
@@ -81,42 +100,46 @@ std::size_t HostSite::rss_kb() {
 }
 
 EchoFigures HostSite::measure(const std::vector<int> &plugins, std::size_t window, std::size_t count) {
+  return measure_subjects(each(plugins, subject), window, count);
+}
+
+EchoFigures HostSite::measure_bare(const std::vector<int> &connections, std::size_t window, std::size_t count) {
+  return measure_subjects(each(connections, bare_subject), window, count);
+}
+
+EchoFigures HostSite::measure_subjects(const std::vector<std::string> &subjects, std::size_t window,
+                                       std::size_t count) {
   const std::string payload = R"({"message":")" + std::string(114, 'x') + R"("})";
-  std::vector<std::string> subjects;
-  for (const int plugin : plugins)
-    subjects.push_back(subject(plugin));
   const auto requests = sign_requests(caller_->key(), subjects, payload, count);
   return measure_requests(client_->get(), requests, caller_->key().inbox_prefix(), window);
 }
 
-HostSite::Connections HostSite::open_bare_connections(int count) {
-  RawLoop loop;
+std::unique_ptr<BareConnections> HostSite::open_bare_connections(int count) {
+  return std::make_unique<BareConnections>(
+      host_.nats().url(), each(numbers_up_to(count), bare_subject),
+      [this](const std::string &subject) { return credentials("bare", {}, {subject}); });
+}
+
+BareConnections::BareConnections(const std::string &url, const std::vector<std::string> &subjects,
+                                 const std::function<std::string(const std::string &subject)> &credentials) {
   const auto before = test::figures_of_process(::getpid()).rss_kb;
   const auto begun = std::chrono::steady_clock::now();
-  std::vector<std::unique_ptr<RawConnection>> connections;
-  std::vector<natsSubscription *> subscriptions;
-  for (int i = 0; i < count; ++i) {
-    const std::string own = "bare." + std::to_string(i);
-    const auto file = credentials("bare", {}, {own});
-    auto &connection = *connections.emplace_back(
-        std::make_unique<RawConnection>(host_.nats().url(), &loop, false, [&file](natsOptions *options) {
+  for (const auto &subject : subjects) {
+    const auto file = credentials(subject);
+    const auto &connection =
+        connections_.emplace_back(std::make_unique<RawConnection>(url, &loop_, false, [&file](natsOptions *options) {
           return natsOptions_SetUserCredentialsFromFiles(options, file.c_str(), nullptr);
         }));
-    natsSubscription *subscription = nullptr;
-    check(natsConnection_Subscribe(
-              &subscription, connection.get(), own.c_str(),
-              [](natsConnection *, natsSubscription *, natsMsg *message, void *) { natsMsg_Destroy(message); },
-              nullptr),
-          "subscription");
-    subscriptions.push_back(subscription);
-    check(natsConnection_FlushTimeout(connection.get(), 5000), "flush");
+    subscriptions_.push_back(serve_raw_echo(connection->get(), subject, true));
   }
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
-  const auto after = test::figures_of_process(::getpid()).rss_kb;
-  for (auto *subscription : subscriptions)
+  seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  rss_kb_ = static_cast<double>(test::figures_of_process(::getpid()).rss_kb) - static_cast<double>(before);
+}
+
+BareConnections::~BareConnections() {
+  loop_.end();
+  for (auto *subscription : subscriptions_)
     natsSubscription_Destroy(subscription);
-  loop.end();
-  return {taken.count(), static_cast<double>(after) - static_cast<double>(before)};
 }
 
 } // namespace trellis::bench

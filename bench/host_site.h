@@ -5,11 +5,29 @@
 #include "raw_connection.h"
 #include "rpc_load.h"
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace trellis::bench {
+
+// Bare connections with JWTs of the same shape as a plugin's, each echoing on a subject of its own (raw_echo.h): the
+// floor of a plugin.
+class BareConnections {
+public:
+  BareConnections(const std::string &url, const std::vector<std::string> &subjects,
+                  const std::function<std::string(const std::string &subject)> &credentials);
+  ~BareConnections();
+  double seconds() const { return seconds_; } // until the server had all subscriptions
+  double rss_kb() const { return rss_kb_; }   // of this process, in all
+
+private:
+  RawLoop loop_;
+  std::vector<std::unique_ptr<RawConnection>> connections_;
+  std::vector<natsSubscription *> subscriptions_;
+  double seconds_ = 0, rss_kb_ = 0;
+};
 
 class HostSite {
 public:
@@ -21,15 +39,13 @@ public:
   std::size_t rss_kb();
   // Requests to these plugins in turn, `window` in flight.
   EchoFigures measure(const std::vector<int> &plugins, std::size_t window, std::size_t count);
-  // Opens so many bare connections with JWTs of the same shape, answering on a subject each; the floor of a plugin.
-  struct Connections {
-    double seconds = 0; // until the server had all subscriptions
-    double rss_kb = 0;  // of this process, in all
-  };
-  Connections open_bare_connections(int count);
+  std::unique_ptr<BareConnections> open_bare_connections(int count);
+  // The same requests to those of them.
+  EchoFigures measure_bare(const std::vector<int> &connections, std::size_t window, std::size_t count);
   test::LiveHost &host() { return host_; }
 
 private:
+  EchoFigures measure_subjects(const std::vector<std::string> &subjects, std::size_t window, std::size_t count);
   std::string credentials(const std::string &name, std::vector<std::string> publish,
                           std::vector<std::string> subscribe) const;
 
