@@ -11,7 +11,7 @@ namespace trellis {
 
 struct Manifest::Data {
   ManifestModel model;
-  JsonDocument schemas; // what model.schemas points into
+  KeptJson schemas; // what model.schemas points into
   std::string digest, normalized, projection;
   NameIndex<RpcSurface> rpc;
   NameIndex<const JsonValue *> schema_index;
@@ -26,14 +26,14 @@ std::optional<Error> check_model(const ManifestModel &model) {
   return std::nullopt;
 }
 
-// Copies the schemas of `model` into `document` and points to them there.
-void adopt_schemas(ManifestModel &model, JsonDocument &document) {
+// Copies the schemas of `model` into `kept` and points to them there.
+void adopt_schemas(ManifestModel &model, KeptJson &kept) {
   if (!model.schemas) return;
-  document.SetArray();
-  document.Reserve(static_cast<rapidjson::SizeType>(model.schemas->size()), document.GetAllocator());
+  auto &list = kept.root().SetArray();
+  list.Reserve(static_cast<rapidjson::SizeType>(model.schemas->size()), kept.allocator());
   for (auto &[name, schema] : *model.schemas) {
-    document.PushBack(deep_copy(*schema, document.GetAllocator()), document.GetAllocator());
-    schema = document.End() - 1; // stays in place: the array was reserved
+    list.PushBack(deep_copy(*schema, kept.allocator()), kept.allocator());
+    schema = list.End() - 1; // stays in place: the array was reserved
   }
 }
 

@@ -290,9 +290,9 @@ namespace trellis {
 Result<Schema> Schema::compile(const JsonValue &schema) {
   if (!schema::is_schema(schema)) return fail("schema_kind", {}, "not a schema", "an object or a boolean");
   auto program = std::make_shared<Program>();
-  static_cast<JsonValue &>(program->source) = deep_copy(schema, program->source.GetAllocator());
+  program->source.root() = deep_copy(schema, program->source.allocator());
   schema::Compiler compiler(program->nodes);
-  program->root = compiler.compile(program->source, nullptr, "#");
+  program->root = compiler.compile(program->source.root(), nullptr, "#");
   if (compiler.error) return tl::unexpected(std::move(*compiler.error));
   Schema out;
   out.program_ = std::move(program);

@@ -7,6 +7,7 @@
 // unevaluatedProperties need the structure back.
 #pragma once
 
+#include "contracts/json_copy.h"
 #include "contracts/schema.h"
 #include "contracts/schema_formats.h"
 #include "contracts/schema_pattern.h"
@@ -204,7 +205,7 @@ SchemaIssue issue_of(const Finding &finding);
 namespace trellis {
 
 struct Schema::Program {
-  JsonDocument source; // a copy of the schema, which names and constants point into
+  KeptJson source; // a copy of the schema, which names and constants point into
   std::deque<schema::Node> nodes;
   const schema::Node *root = nullptr;
   schema::HashKey hash_key = schema::random_hash_key();
