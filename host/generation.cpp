@@ -236,7 +236,7 @@ Result<void> Generation::State::check_extensions() {
     return {};
   }
   if (!TRELLIS_HAS(trellis_plugin, plugin, get_extension) || !plugin->get_extension) return {};
-  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR})
+  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR, "trellis.surface/1"})
     if (plugin->get_extension(plugin->self, {id.data(), id.size()}))
       return fail("host_only_extension", config.name, "the plugin offers " + std::string(id),
                   "role = \"control-plane\" in trellis.toml, or none of it");
