@@ -62,11 +62,17 @@ std::string client_url(const fs::path &folder) {
   return {};
 }
 
-// Every capability that a contract's rpcs require.
+// Every capability that a contract's rpcs and feeds require.
 void add_capabilities(const Manifest &manifest, std::set<std::string> &capabilities) {
+  const auto add = [&](const auto &required) {
+    if (required) capabilities.insert(required->begin(), required->end());
+  };
   if (const auto &rpc = manifest.model().rpc)
     for (const auto &[name, surface] : *rpc)
-      if (surface.call) capabilities.insert(surface.call->begin(), surface.call->end());
+      add(surface.call);
+  if (const auto &feeds = manifest.model().feeds)
+    for (const auto &[name, surface] : *feeds)
+      add(surface.subscribe);
 }
 
 } // namespace
