@@ -250,7 +250,7 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
       [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
   publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport,
-                                                 &gauges.metrics().errors());
+                                                 &gauges.metrics().errors(), &gauges.metrics().runtime());
   api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
@@ -447,8 +447,7 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.plugin) state.run_stop(deadline);
   state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
-  if (state.feeds) state.gauges.sample(state.feeds->counts());
-  state.gauges.clear(state.transport);
+  state.gauges.clear(state.transport, state.feeds);
   if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();
   return state.clean;
@@ -493,6 +492,10 @@ const std::string &Generation::bindings() const {
 const SessionKey &Generation::key() const {
   return state_->key;
 }
+RpcDurations Generation::durations() const {
+  return served_durations(state_->gauges.metrics().runtime());
+}
+
 Calls::Counts Generation::counts() const {
   return state_->calls ? state_->calls->counts() : Calls::Counts{};
 }
