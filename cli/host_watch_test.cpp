@@ -43,7 +43,7 @@ TEST_CASE("a generation that counts anew has no rate yet, and neither has the fi
 TEST_CASE("half of the requests between two answers, and 99 in a hundred, took at most so long") {
   const auto counted = [](const std::string &counts, const std::string &bounds = "0.001,0.01,1") {
     return parse_json(R"({"plugins":[{"name":"shop","durations":{"bounds":[)" + bounds + R"(],"counts":[)" + counts +
-                      "]}}]})");
+                      "]}}]}");
   };
   const auto took = [&](const Result<JsonDocument> &now, const Result<JsonDocument> &before) {
     const auto row = row_of(now, before, 2);

@@ -187,8 +187,14 @@ TEST_CASE("without a control plane heartbeats go out too, to those that listen a
     host.accept(file);
   }
   host.set_caller("shop", {{}, {{kWard, {"*"}}, {kNurse, {"*"}}, {"trellis.health@v1", {"*"}}}});
+  host.write_files();
+  for (int i = 0; i < 2; ++i) { // the second time it is there already
+    const auto made =
+        run_program({built("trellis").string(), "local", "event-stream", "--bundle", host.bundle().string()});
+    INFO(made.err);
+    REQUIRE(made.status == 0);
+  }
   auto watch = watcher(host);
-  REQUIRE(JetStream(*watch).create_stream("trellis", R"({"name":"trellis","subjects":["events.>"]})"));
   host.start();
   const auto caller = host.connect("shop");
   std::atomic<int> overheard = 0;
