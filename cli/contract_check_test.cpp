@@ -201,8 +201,10 @@ TEST_CASE("what gives Rust clients another digest is a warning") {
 }
 
 TEST_CASE("every contract of the platform is valid") {
-  for (const char *name : {"auth", "core", "health", "jobs", "state"}) {
-    const auto file = std::string(TRELLIS_SOURCE_ROOT "/plugins/auth/contracts/trellis.") + name + "@v1.json";
+  for (const char *name : {"plugins/auth/contracts/trellis.auth", "plugins/auth/contracts/trellis.core",
+                           "sdk/contracts/platform/trellis.health", "plugins/auth/contracts/trellis.jobs",
+                           "plugins/auth/contracts/trellis.state"}) {
+    const auto file = std::string(TRELLIS_SOURCE_ROOT "/") + name + "@v1.json";
     const auto run = run_contract({"check", file});
     INFO(run.err);
     CHECK(run.code == 0);

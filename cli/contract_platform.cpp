@@ -1,6 +1,7 @@
 #include "contract_platform.h"
 
 #include "contract_file.h"
+#include "contracts/health_contract.h"
 #include "contracts/name_index.h"
 #include <algorithm>
 #include <set>
@@ -11,7 +12,6 @@ namespace trellis::cli {
 // Written by embed_text.py.
 std::string_view platform_core_text();
 std::string_view platform_auth_text();
-std::string_view platform_health_text();
 std::string_view platform_state_text();
 std::string_view platform_jobs_text();
 
@@ -34,7 +34,7 @@ KnownContracts Surroundings::known(const Manifest &contract) const {
 
 Result<Surroundings> read_surroundings(const std::vector<std::string> &files) {
   Surroundings out;
-  for (const auto text : {platform_core_text(), platform_auth_text(), platform_health_text(), platform_state_text(),
+  for (const auto text : {platform_core_text(), platform_auth_text(), health_contract_text(), platform_state_text(),
                           platform_jobs_text()}) {
     auto manifest = Manifest::parse(text);
     if (!manifest) return tl::make_unexpected(std::move(manifest.error()));

@@ -1,8 +1,9 @@
 // The contracts that exist besides the one in question: the platform's own five, which every installation has (05 §1),
 // and those that were given with --with.
 //
-// The platform's texts are the files of plugins/auth/contracts, embedded as data when the CLI is built: a file that the
-// operator had to bring could be another version. A given contract of the same id takes the place of the platform's.
+// The platform's texts are the files of plugins/auth/contracts and sdk/contracts/platform, embedded as data when the
+// CLI is built: a file that the operator had to bring could be another version. A given contract of the same id takes
+// the place of the platform's.
 #pragma once
 
 #include "contracts/authority.h"

@@ -1,6 +1,7 @@
 #include "host_watch.h"
 
 #include "contracts/json_write.h"
+#include "host_durations.h"
 #include "wire/ulid.h"
 #include <algorithm>
 #include <cmath>
@@ -49,6 +50,17 @@ std::optional<double> rate_of(const JsonValue &plugin, const JsonValue *before, 
   return static_cast<double>(*now - *then) / seconds;
 }
 
+// Of the requests that were answered between two answers of the host; nullopt when there is no telling.
+std::optional<Durations> recent_durations(const JsonValue &plugin, const JsonValue *before) {
+  const auto now = read_durations(plugin);
+  const auto then = before ? read_durations(*before) : std::nullopt;
+  return now && then ? durations_since(*now, *then) : std::nullopt;
+}
+
+std::string quantile_of(const std::optional<Durations> &durations, double share) {
+  return durations ? quantile_text(*durations, share) : "";
+}
+
 std::string rate_text(std::optional<double> rate) {
   if (!rate) return "";
   char text[32];
@@ -78,12 +90,23 @@ std::string flag_text(const JsonValue &answer, std::string_view name) {
   return flag.IsBool() && flag.GetBool() ? "true" : "false";
 }
 
-std::string with_rate(const JsonValue &plugin, std::optional<double> rate) {
+std::string number_or_null(std::optional<double> value, const char *format) {
+  char number[48] = "null";
+  if (value) std::snprintf(number, sizeof number, format, *value);
+  return number;
+}
+
+// What follows from two answers.
+std::string with_rates(const JsonValue &plugin, const JsonValue *before, double seconds) {
   std::string text = to_json(plugin);
   text.pop_back();
-  char number[48] = "null";
-  if (rate) std::snprintf(number, sizeof number, "%.1f", *rate);
-  return text + ",\"requestsPerSecond\":" + number + "}";
+  const auto durations = recent_durations(plugin, before);
+  const auto ms = [&](double share) {
+    const auto value = durations ? quantile(*durations, share) : std::nullopt;
+    return number_or_null(value ? std::optional(*value * 1000) : std::nullopt, "%.2f");
+  };
+  return text + ",\"requestsPerSecond\":" + number_or_null(rate_of(plugin, before, seconds), "%.1f") +
+         ",\"p50Ms\":" + ms(0.5) + ",\"p99Ms\":" + ms(0.99) + "}";
 }
 
 std::string json_of(const JsonValue &answer, const JsonValue *before, double seconds) {
@@ -93,7 +116,7 @@ std::string json_of(const JsonValue &answer, const JsonValue *before, double sec
     for (const JsonValue &plugin : list.GetArray())
       if (plugin.IsObject())
         plugins += (plugins.size() > 1 ? "," : "") +
-                   with_rate(plugin, rate_of(plugin, plugin_named(before, string_member(plugin, "name")), seconds));
+                   with_rates(plugin, plugin_named(before, string_member(plugin, "name")), seconds);
   return JsonObjectText()
       .flag("reachable", true)
       .text("host", string_member(answer, "host"))
@@ -115,8 +138,8 @@ std::string redrawn(const std::string &text) {
 HostWatch::~HostWatch() = default;
 
 Table watch_table(const JsonValue &answer, const JsonValue *before, double seconds, std::int64_t now) {
-  Table table{{"plugin", "phase", "copies", "req/s", "waiting", "running", "overloaded", "connection", "since",
-               "credentials until", "isolation", "restarts", "remark"},
+  Table table{{"plugin", "phase", "copies", "req/s", "p50", "p99", "waiting", "running", "overloaded", "connection",
+               "since", "credentials until", "isolation", "restarts", "remark"},
               {}};
   const JsonValue &plugins = member_or_null(answer, "plugins");
   if (!plugins.IsArray()) return table;
@@ -124,11 +147,13 @@ Table watch_table(const JsonValue &answer, const JsonValue *before, double secon
     const std::string name(string_member(plugin, "name"));
     const JsonValue &calls = member_or_null(plugin, "calls");
     const JsonValue &connection = member_or_null(plugin, "connection");
+    const JsonValue *then = plugin_named(before, name);
+    const auto durations = recent_durations(plugin, then);
     table.rows.push_back(
         {name, std::string(string_member(plugin, "phase")),
          number_text(plugin, "generations") + "/" + number_text(plugin, "maxGenerations"),
-         rate_text(rate_of(plugin, plugin_named(before, name), seconds)), number_text(calls, "waiting"),
-         number_text(calls, "running"), number_text(calls, "overloaded"),
+         rate_text(rate_of(plugin, then, seconds)), quantile_of(durations, 0.5), quantile_of(durations, 0.99),
+         number_text(calls, "waiting"), number_text(calls, "running"), number_text(calls, "overloaded"),
          std::string(string_member(connection, "state")), short_time(string_member(connection, "since"), now),
          short_time(string_member(connection, "credentialsExpire"), now),
          std::string(string_member(plugin, "isolation")), number_text(plugin, "restarts"), remark(plugin, now)});

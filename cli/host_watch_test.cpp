@@ -40,6 +40,32 @@ TEST_CASE("a generation that counts anew has no rate yet, and neither has the fi
   CHECK(watch_table(*shop(50), nullptr, 0, kNoon).rows.at(0)[3].empty());
 }
 
+TEST_CASE("half of the requests between two answers, and 99 in a hundred, took at most so long") {
+  const auto counted = [](const std::string &counts, const std::string &bounds = "0.001,0.01,1") {
+    return parse_json(R"({"plugins":[{"name":"shop","durations":{"bounds":[)" + bounds + R"(],"counts":[)" + counts +
+                      "]}}]}");
+  };
+  const auto took = [&](const Result<JsonDocument> &now, const Result<JsonDocument> &before) {
+    const auto row = row_of(now, before, 2);
+    return row.at(4) + ", " + row.at(5);
+  };
+  CHECK(took(counted("100,0,0,0"), counted("0,0,0,0")) == "0.50 ms, 0.99 ms");
+  CHECK(took(counted("9000,100,0,0"), counted("9000,0,0,0")) == "5.5 ms, 9.9 ms"); // only what is new
+  CHECK(took(counted("50,49,1,0"), counted("0,0,0,0")) == "1.0 ms, 10 ms");
+  CHECK(took(counted("0,0,100,0"), counted("0,0,0,0")) == "505 ms, 990 ms");
+  CHECK(took(counted("50,0,0,50"), counted("0,0,0,0")) == "1.0 ms, > 1.0 s");
+  CHECK(took(counted("5,0,0,0"), counted("5,0,0,0")) == ", "); // nothing happened
+  CHECK(took(counted("1,0,0,0"), counted("5,0,0,0")) == ", "); // it counts anew
+  CHECK(took(counted("1,0,0,0"), counted("0,0,0", "1,2")) == ", ");
+  CHECK(took(counted("1,0,0"), counted("0,0,0")) == ", "); // a count is missing
+  CHECK(took(counted("-1,0,0,0"), counted("-2,0,0,0")) == ", ");
+  CHECK(took(counted("\"1\",0,0,0"), counted("0,0,0,0")) == ", ");
+
+  HostWatch watch(HostWatch::Form::json, 2s);
+  CHECK_THAT(watch.next(counted("0,0,0,0"), 10, kNoon), ContainsSubstring(R"("p50Ms":null,"p99Ms":null)"));
+  CHECK_THAT(watch.next(counted("0,100,0,0"), 12, kNoon), ContainsSubstring(R"("p50Ms":5.50,"p99Ms":9.91)"));
+}
+
 TEST_CASE("a plugin's row tells its phase, copies, queue, connection and last error") {
   const auto answer = parse_json(
       R"({"plugins":[{"name":"shop","phase":"running","detail":"replaced its predecessor","generations":2,)"
@@ -47,8 +73,8 @@ TEST_CASE("a plugin's row tells its phase, copies, queue, connection and last er
       R"("connected","since":"2026-01-31T11:59:00.000Z","credentialsExpire":"2026-02-01T12:00:00.000Z"},"isolation":)"
       R"("process","restarts":4,"lastError":{"time":"2026-01-31T11:58:00.000Z","text":"queue is full"}}]})");
   CHECK(watch_table(*answer, nullptr, 0, kNoon).rows.at(0) ==
-        std::vector<std::string>{"shop", "running", "2/8", "", "1", "3", "7", "connected", "11:59:00", "2026-02-01",
-                                 "process", "4", "11:58:00 queue is full"});
+        std::vector<std::string>{"shop", "running", "2/8", "", "", "", "1", "3", "7", "connected", "11:59:00",
+                                 "2026-02-01", "process", "4", "11:58:00 queue is full"});
 }
 
 TEST_CASE("an isolated plugin that crashed and runs again says why") {

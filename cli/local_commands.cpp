@@ -3,6 +3,8 @@
 #include "bundle_config.h"
 #include "child_process.h"
 #include "commands.h"
+#include "event_stream.h"
+#include "host_config/config.h"
 #include "wire/ulid.h"
 #include <ostream>
 
@@ -76,13 +78,40 @@ int run_init(InitArguments arguments, Output &out) {
   return 0;
 }
 
+struct StreamArguments {
+  std::string bundle;
+  std::int64_t replicas = 1;
+};
+
+int run_event_stream(const StreamArguments &arguments, Output &out) {
+  const auto folder = fs::absolute(arguments.bundle).lexically_normal();
+  const auto config = host::load_config(folder / bundle_path::kHostConfig);
+  if (!config) return out.fail(config.error());
+  const auto credentials = folder / "nats/creds/trellis-auth.creds";
+  if (auto made = make_event_stream(config->nats_servers, credentials, arguments.replicas); !made)
+    return out.fail(made.error());
+  Report report("the event stream is there");
+  report.text("stream", "trellis").text("subjects", "events.>").number("replicas", arguments.replicas);
+  out.show(report);
+  return 0;
+}
+
+void add_event_stream(Command &local) {
+  const auto arguments = std::make_shared<StreamArguments>();
+  auto stream = local.command("event-stream", "Make the stream that events need, where no control plane makes it");
+  stream.option("--bundle", arguments->bundle, "folder that `local init --static` made", Presence::required);
+  stream.number("--replicas", arguments->replicas, 1, 5, "copies of the stream in a NATS cluster");
+  stream.action([arguments](Output &out) { return run_event_stream(*arguments, out); });
+}
+
 } // namespace
 
 void add_local_commands(Command root) {
   const auto arguments = std::make_shared<InitArguments>();
   BundleOptions &bundle = arguments->bundle;
-  auto init = root.group("local", "Installations on this machine")
-                  .command("init", "Make operator, accounts, users, seeds and configuration of an installation");
+  auto local = root.group("local", "Installations on this machine");
+  add_event_stream(local);
+  auto init = local.command("init", "Make operator, accounts, users, seeds and configuration of an installation");
   init.option("--out", arguments->out, "folder that the bundle will be", Presence::required);
   init.flag("--force", arguments->force, "replace the folder when it isn't empty");
   init.option("--operator-name", bundle.operator_name, "name of the NATS operator");

@@ -57,12 +57,17 @@ Result<std::vector<SandboxPlugin>> plugins_of(const RunOptions &options) {
   return plugins;
 }
 
-// One command for each rpc that can be tried now.
+// One command for each rpc and feed that can be tried now.
 void print_calls(const Sandbox &sandbox, const std::string &file, std::ostream &out) {
   const auto artifact = Artifact::open(file);
-  if (!artifact || !artifact->manifest().model().rpc) return;
-  for (const auto &[name, surface] : *artifact->manifest().model().rpc)
-    out << "  trellis call " << name << " '{...}' --config " << sandbox.config_file().string() << '\n';
+  if (!artifact) return;
+  const auto print = [&](const char *command, const auto &section) {
+    if (!section) return;
+    for (const auto &[name, surface] : *section)
+      out << "  trellis " << command << " " << name << " '{...}' --config " << sandbox.config_file().string() << '\n';
+  };
+  print("call", artifact->manifest().model().rpc);
+  print("feed", artifact->manifest().model().feeds);
   out << std::flush;
 }
 

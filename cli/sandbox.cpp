@@ -2,10 +2,9 @@
 
 #include "artifact/artifact.h"
 #include "bundle.h"
+#include "event_stream.h"
 #include "file_watch.h"
 #include "file_write.h"
-#include "nats/nats_transport.h"
-#include "transport/jetstream.h"
 #include "wire/session_key.h"
 #include "wire/ulid.h"
 #include <csignal>
@@ -62,11 +61,17 @@ std::string client_url(const fs::path &folder) {
   return {};
 }
 
-// Every capability that a contract's rpcs require.
+// Every capability that a contract's rpcs and feeds require.
 void add_capabilities(const Manifest &manifest, std::set<std::string> &capabilities) {
+  const auto add = [&](const auto &required) {
+    if (required) capabilities.insert(required->begin(), required->end());
+  };
   if (const auto &rpc = manifest.model().rpc)
     for (const auto &[name, surface] : *rpc)
-      if (surface.call) capabilities.insert(surface.call->begin(), surface.call->end());
+      add(surface.call);
+  if (const auto &feeds = manifest.model().feeds)
+    for (const auto &[name, surface] : *feeds)
+      add(surface.subscribe);
 }
 
 } // namespace
@@ -77,7 +82,8 @@ Result<std::unique_ptr<Sandbox>> Sandbox::open() {
   std::unique_ptr<Sandbox> sandbox(new Sandbox(name));
   if (auto made = sandbox->make_files(); !made) return tl::make_unexpected(made.error());
   if (auto started = sandbox->start_nats(); !started) return tl::make_unexpected(started.error());
-  if (auto made = sandbox->make_event_stream(); !made) return tl::make_unexpected(made.error());
+  const auto credentials = sandbox->folder_ / "bundle/nats/creds/trellis-auth.creds";
+  if (auto made = make_event_stream({sandbox->nats_url_}, credentials); !made) return tl::make_unexpected(made.error());
   return sandbox;
 }
 
@@ -123,27 +129,6 @@ Result<void> Sandbox::start_nats() {
     if (nats_url_ = client_url(folder_); !nats_url_.empty()) break;
   if (nats_url_.empty())
     return fail("nats_failed", "nats-server", "it didn't start: " + read_file(log), "version 2.10 or later");
-  return {};
-}
-
-// What a control plane would do (02 §7.7): without the stream no event can be published.
-Result<void> Sandbox::make_event_stream() {
-  const auto user = parse_credentials(read_file(folder_ / "bundle/nats/creds/trellis-auth.creds"));
-  if (!user) return tl::make_unexpected(user.error());
-  const auto loop = NatsLoop::start();
-  if (!loop) return tl::make_unexpected(loop.error());
-  NatsOptions options;
-  options.servers = {nats_url_};
-  options.inbox_prefix = "_INBOX.run";
-  options.credentials = [&user]() -> Result<ConnectionCredentials> {
-    return ConnectionCredentials{{user->jwt, user->seed.clone()}, {}, {}};
-  };
-  const auto transport = NatsTransport::open(**loop, std::move(options));
-  if (!transport->wait_connected(kNatsStart))
-    return fail("nats_failed", "nats-server", "no connection: " + read_file(folder_ / "nats.log"));
-  const auto made = JetStream(*transport).create_stream("trellis", R"({"name":"trellis","subjects":["events.>"]})");
-  transport->close(1s);
-  if (!made) return tl::make_unexpected(made.error());
   return {};
 }
 

@@ -43,7 +43,6 @@ private:
   explicit Sandbox(std::filesystem::path folder) : folder_(std::move(folder)) {}
   Result<void> make_files();
   Result<void> start_nats();
-  Result<void> make_event_stream();
 
   std::filesystem::path folder_;
   std::string account_lines_, caller_key_, nats_url_;

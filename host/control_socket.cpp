@@ -1,5 +1,6 @@
 #include "control_socket.h"
 
+#include "contracts/canonical.h"
 #include "contracts/json_write.h"
 #include "runtime/metrics_text.h"
 #include "wire/ulid.h"
@@ -78,6 +79,15 @@ std::string calls_json(const Calls::Counts &counts) {
       .str();
 }
 
+std::string durations_json(const RpcDurations &durations) {
+  std::vector<std::string> bounds, counts;
+  for (const auto bound : durations.bounds)
+    bounds.push_back(ecmascript_number(bound));
+  for (const auto count : durations.counts)
+    counts.push_back(std::to_string(count));
+  return JsonObjectText().json("bounds", list_of(bounds)).json("counts", list_of(counts)).str();
+}
+
 std::string_view state_name(ConnectionState state) {
   switch (state) {
   case ConnectionState::connecting: return "connecting";
@@ -123,6 +133,7 @@ std::string plugin_json(const PluginStatus &plugin) {
   if (plugin.process)
     out.number("pid", plugin.process->pid).number("restarts", static_cast<std::int64_t>(plugin.process->restarts));
   if (plugin.counts) out.json("calls", calls_json(*plugin.counts));
+  if (!plugin.durations.counts.empty()) out.json("durations", durations_json(plugin.durations));
   if (plugin.connection) out.json("connection", connection_json(*plugin.connection));
   if (plugin.last_problem) out.json("lastError", problem_json(*plugin.last_problem));
   return out.str();

@@ -35,6 +35,7 @@ ControlActions actions_of_a_small_host() {
   shop.session_key = "key1";
   shop.generations = 2;
   shop.counts = counts;
+  shop.durations = {{0.0005, 1}, {3, 8, 1}};
   shop.connection = Generation::Connection{ConnectionState::connected, {4, 3, 0, 1769860800000, 1769860820000}};
   shop.last_problem = Problem{1769860801000, "slow_consumer: it is slow"};
   PluginStatus fresh;
@@ -65,7 +66,8 @@ TEST_CASE("the status names each plugin with its phase and counts") {
       R"("answered":0,"overloaded":0,"expired":0}},{"name":"shop","role":"service","deployment":"shop.eu",)"
       R"("phase":"running","detail":"","contractId":"acme.shop@v1","contractDigest":"d1","sessionKey":"key1",)"
       R"("generations":2,"maxGenerations":8,"calls":{"waiting":0,"running":0,"unanswered":0,"abandoned":0,)"
-      R"("answered":12,"overloaded":0,"expired":0},"connection":{"state":"connected",)"
+      R"("answered":12,"overloaded":0,"expired":0},"durations":{"bounds":[0.0005,1],"counts":[3,8,1]},)"
+      R"("connection":{"state":"connected",)"
       R"("since":"2026-01-31T12:00:00.000Z","credentialsExpire":"2026-01-31T12:00:20.000Z","connects":4,)"
       R"("rotations":3},"lastError":{"time":"2026-01-31T12:00:01.000Z","text":"slow_consumer: it is slow"}},{"name":"new","role":"service","deployment":"new","phase":"refused",)"
       R"("detail":"untrusted","contractId":"","contractDigest":"","sessionKey":"","generations":0,"maxGenerations":8}]})");

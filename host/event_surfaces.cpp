@@ -81,7 +81,8 @@ EventWiringConfig wiring_config(const SurfaceContext &context, std::string bindi
           [&workers = context.workers](const EventTask &task) {
             return workers.post({task.run, task.owner, task.argument, task.name});
           },
-          [context](const EventReport &event) { report(context, event); }};
+          [context](const EventReport &event) { report(context, event); },
+          &context.metrics.runtime()};
 }
 
 } // namespace

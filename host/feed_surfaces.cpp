@@ -95,10 +95,14 @@ Result<void> FeedSurfaces::subscribe(const trellis_handler &handler) {
 void FeedSurfaces::run_begin(FeedStreams::Handle handle) {
   auto *open = streams_.begin(handle);
   if (!open) return;
+  struct Begun { // also when the handler ends its thread: the stream has to end some day
+    FeedStreams &streams;
+    FeedStreams::Handle handle;
+    ~Begun() { streams.begun(handle); }
+  } const begun{streams_, handle};
   const auto request = std::make_shared<trellis_feed_request>(request_of(*open));
   open->attachment = request;
   handlers_[open->feed.index]->feed(context_.plugin.self, request.get()); // `open` may be gone after this
-  streams_.begun(handle);
 }
 
 // [worker]

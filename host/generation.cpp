@@ -198,7 +198,7 @@ Result<void> Generation::State::check_extensions() {
     return {};
   }
   if (!TRELLIS_HAS(trellis_plugin, plugin, get_extension) || !plugin->get_extension) return {};
-  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR})
+  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR, "trellis.surface/1"})
     if (plugin->get_extension(plugin->self, {id.data(), id.size()}))
       return fail("host_only_extension", config.name, "the plugin offers " + std::string(id),
                   "role = \"control-plane\" in trellis.toml, or none of it");
@@ -212,7 +212,7 @@ Result<void> Generation::State::connect(const std::stop_token &stop) {
       [this](const auto &method, const auto &result, auto took) { calls_made.count(method, result, took); });
   make_surfaces();
   publishing = std::make_unique<EventPublishing>(artifact->manifests(), find_in(host.contracts), *transport,
-                                                 &gauges.metrics().errors());
+                                                 &gauges.metrics().errors(), &gauges.metrics().runtime());
   api.connect({calls, &outgoing, client.get(), transport, publishing.get(), feeds});
   if (!wait_connected(stop)) return fail("cancelled", config.name, "stopped while waiting for NATS");
   return {};
@@ -403,8 +403,7 @@ bool Generation::stop(Clock::time_point deadline) {
   if (state.plugin) state.run_stop(deadline);
   state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
-  if (state.feeds) state.gauges.sample(state.feeds->counts());
-  state.gauges.clear(state.transport);
+  state.gauges.clear(state.transport, state.feeds);
   if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();
   return state.clean;
@@ -449,6 +448,10 @@ const std::string &Generation::bindings() const {
 const SessionKey &Generation::key() const {
   return state_->key;
 }
+RpcDurations Generation::durations() const {
+  return served_durations(state_->gauges.metrics().runtime());
+}
+
 Calls::Counts Generation::counts() const {
   return state_->calls ? state_->calls->counts() : Calls::Counts{};
 }

@@ -19,6 +19,7 @@
 #include "policy/plugin_policy.h"
 #include "policy/policy.h"
 #include "runtime/metrics_directory.h"
+#include "runtime/metrics_rpc.h"
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -78,6 +79,7 @@ public:
   // Brings the plugin's metrics up to date. [thread-safe] once start has returned, like all that follow.
   void sample_metrics();
   Calls::Counts counts() const;
+  RpcDurations durations() const;
   struct Connection {
     ConnectionState state;
     NatsTransport::Counts counts;

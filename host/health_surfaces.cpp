@@ -1,6 +1,7 @@
 #include "health_surfaces.h"
 
 #include "abi/abi_values.h"
+#include "abi/health_table.h"
 #include "contracts/json_write.h"
 #include "generation.h"
 #include "hosting/workers.h"
@@ -50,7 +51,7 @@ void take_details(HealthCheck &check, const std::string &text) {
     check.info = to_json(*info);
 }
 
-HealthCheck run_check(void *self, const trellis_health_check &check) {
+HealthCheck run_check(void *self, decltype(trellis_health_check::check) check) {
   struct Problem {
     std::string type = "UnexpectedError", message;
   } problem;
@@ -61,16 +62,11 @@ HealthCheck run_check(void *self, const trellis_health_check &check) {
     into.message = utf8_text(read.message);
   };
   std::string details;
-  const auto status = check.check(self, collect(details), {&problem, report});
+  const auto status = check(self, collect(details), {&problem, report});
   if (problem.message.empty()) problem.message = "the check failed with status " + std::to_string(status);
   HealthCheck out = status == TRELLIS_OK ? HealthCheck{} : failed_check({}, problem.message, problem.type, {});
   take_details(out, details);
   return out;
-}
-
-bool is_check(const trellis_health_check *check) {
-  return check && TRELLIS_HAS(trellis_health_check, check, check) && check->check && is_text(check->name) &&
-         !view(check->name).empty();
 }
 
 } // namespace
@@ -133,35 +129,23 @@ void HealthSurfaces::answer(void *self, const trellis_request *request) {
 }
 
 Result<std::vector<NamedCheck>> HealthSurfaces::plugin_checks() {
-  const auto &plugin = context_.plugin;
+  const auto table = read_health_table(context_.plugin, context_.config.name);
+  if (!table) return tl::make_unexpected(table.error());
   std::vector<NamedCheck> checks;
-  if (!TRELLIS_HAS(trellis_plugin, &plugin, get_extension) || !plugin.get_extension) return checks;
-  const auto *health =
-      static_cast<const trellis_health_v1 *>(plugin.get_extension(plugin.self, str(TRELLIS_EXT_HEALTH)));
-  if (!health) return checks;
-  const bool covered = TRELLIS_HAS(trellis_health_v1, health, checks);
-  if (!covered || health->check_count > kMaxHealthChecks || (health->check_count > 0 && !health->checks))
-    return fail("health_malformed", context_.config.name, "the table of trellis.health/1 is malformed",
-                std::to_string(kMaxHealthChecks) + " checks at most");
-  for (std::uint32_t i = 0; i < health->check_count; ++i) {
-    const auto *check = health->checks[i];
-    if (!is_check(check))
-      return fail("health_malformed", context_.config.name, "health check " + std::to_string(i) + " is malformed",
-                  "a name and a function");
-    checks.push_back({utf8_text(view(check->name)), [self = plugin.self, check] { return run_check(self, *check); }});
-  }
-  has_info_ = TRELLIS_HAS(trellis_health_v1, health, info) && health->info;
+  for (const auto &[name, run] : table->checks)
+    checks.push_back({name, [self = context_.plugin.self, run = run] { return run_check(self, run); }});
+  has_info_ = table->info != nullptr;
   if (has_info_)
-    checks.push_back({"health info", [this, health] {
-                        read_info(*health);
+    checks.push_back({"health info", [this, info = table->info] {
+                        read_info(info);
                         return HealthCheck{};
                       }});
   return checks;
 }
 
-void HealthSurfaces::read_info(const trellis_health_v1 &health) {
+void HealthSurfaces::read_info(decltype(trellis_health_v1::info) read) {
   std::string text;
-  const auto status = health.info(context_.plugin.self, collect(text));
+  const auto status = read(context_.plugin.self, collect(text));
   const auto info = parse_json(text);
   const std::lock_guard lock(mutex_);
   info_.reset();

@@ -13,8 +13,6 @@
 
 namespace trellis::host {
 
-inline constexpr std::uint32_t kMaxHealthChecks = 64; // of one plugin
-
 class HealthSurfaces : public SurfaceKind {
 public:
   // `rpcs` outlives it and is opened before. `program`, `version`: what the plugin's entry says.
@@ -32,7 +30,7 @@ private:
   Result<std::vector<NamedCheck>> plugin_checks();
   HealthService service() const;
   bool post(std::size_t index) const;
-  void read_info(const trellis_health_v1 &health);
+  void read_info(decltype(trellis_health_v1::info) read);
   void count(const std::vector<HealthCheck> &checks) const;
   void published(const Result<void> &done);
 

@@ -249,6 +249,7 @@ HostStatus Host::status() const {
     plugin.last_crash = slot->last_crash;
     if (slot->running) {
       plugin.counts = slot->running->counts();
+      plugin.durations = slot->running->durations();
       plugin.connection = slot->running->connection();
       plugin.last_problem = slot->running->last_problem();
       plugin.process = slot->running->isolation();

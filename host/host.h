@@ -51,6 +51,7 @@ struct PluginStatus {
   std::string last_crash = {}; // of an isolated one, since it was configured
   // While it runs.
   std::optional<Calls::Counts> counts;
+  RpcDurations durations = {};
   std::optional<Generation::Connection> connection;
   std::optional<Problem> last_problem;
   std::optional<isolation::IsolatedPlugin::Status> process = {}; // of an isolated one

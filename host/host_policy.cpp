@@ -2,6 +2,7 @@
 // plugin, and the answers decide what runs.
 #include "host_slot.h"
 
+#include "contracts/health_contract.h"
 #include <algorithm>
 #include <rapidjson/document.h>
 #include <utility>
@@ -41,7 +42,7 @@ void each_used_contract(const Manifest &manifest, Fn fn) {
 // Once every file has been read: what is known to all, then the questions.
 void Host::publish_contracts() {
   if (inspections_ > 0) return;
-  ContractDirectory::Contracts known;
+  ContractDirectory::Contracts known{{health_contract().id(), health_contract()}};
   std::vector<Manifest> manifests;
   const auto add = [&](Slot &slot, const Manifest &manifest) {
     const auto [entry, fresh] = known.try_emplace(manifest.id(), manifest);

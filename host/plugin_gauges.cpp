@@ -23,6 +23,10 @@ constexpr MetricInfo kRefusals{MetricKind::counter, "trellis.nats.permission_err
                                "Subjects that the NATS server refused to the plugin."};
 constexpr MetricInfo kStreams{MetricKind::gauge, "trellis.feed.streams", "{stream}",
                               "Streams of feeds that somebody receives."};
+constexpr MetricInfo kOpened{MetricKind::counter, "trellis.feed.streams.opened", "{stream}",
+                             "Streams of feeds that were opened."};
+constexpr MetricInfo kHeld{MetricKind::gauge, "trellis.feed.streams.abandoned", "{stream}",
+                           "Streams that have ended and that the plugin still holds."};
 constexpr MetricInfo kEmitted{MetricKind::counter, "trellis.feed.events", "{event}", "Events that feeds have sent."};
 constexpr MetricInfo kLost{MetricKind::counter, "trellis.feed.streams.lost", "{stream}",
                            "Streams whose subscriber or connection went away."};
@@ -54,14 +58,20 @@ void PluginGauges::sample(const FeedStreams::Counts &now) {
   const std::lock_guard lock(mutex_);
   auto &set = metrics_->runtime();
   set_gauge(set, kStreams, now.open);
+  set_gauge(set, kHeld, now.abandoned);
+  count(set, kOpened, now.opened - last_feeds_.opened);
   count(set, kEmitted, now.emitted - last_feeds_.emitted);
   count(set, kLost, now.lost - last_feeds_.lost);
   last_feeds_ = now;
 }
 
-void PluginGauges::clear(const NatsTransport *transport) {
+void PluginGauges::clear(const NatsTransport *transport, const FeedStreams *feeds) {
   set({});
   if (transport) sample(*transport);
+  if (!feeds) return;
+  auto last = feeds->counts();
+  last.open = last.abandoned = 0;
+  sample(last);
 }
 
 void PluginGauges::set(const Calls::Counts &calls) {

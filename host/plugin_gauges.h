@@ -21,7 +21,7 @@ public:
   void sample(const Calls::Counts &calls, const NatsTransport &transport);
   void sample(const FeedStreams::Counts &feeds);
   // The generation has ended.
-  void clear(const NatsTransport *transport);
+  void clear(const NatsTransport *transport, const FeedStreams *feeds);
 
 private:
   void sample(const NatsTransport &transport);

@@ -392,7 +392,7 @@ typedef struct trellis_metrics_v1 {
 typedef struct trellis_health_check {
   uint32_t size;
   uint32_t reserved;
-  trellis_str name;
+  trellis_str name; /* 1 to 96 bytes that no other check of the plugin has; not "nats", the host's own */
   /* [worker] [may block] TRELLIS_OK: fine; otherwise `error` says why. `details`, if anything is written: JSON object
    * {summary?, info?}. Checks run in parallel. */
   trellis_status (*check)(void *self, trellis_sink details, trellis_error_sink error);

@@ -57,10 +57,8 @@ Prepared prepare_of(EventPublishing *events, const trellis_event *event) {
 trellis_status publish_now(EventPublishing &events, const PreparedEvent &event, std::uint32_t timeout_ms,
                            trellis_sink published, trellis_error_sink error) {
   const auto result = publish_event_and_wait(events.transport(), event, timeout_of(timeout_ms));
-  if (!result) {
-    events.count_unpublished(event.event, result.error());
-    return refused(result.error(), error);
-  }
+  events.count(event.event, result);
+  if (!result) return refused(result.error(), error);
   write(published, result->to_json());
   return TRELLIS_OK;
 }
@@ -99,8 +97,8 @@ trellis_status publish_async(void *self, const trellis_event *event, trellis_pub
   if (!ready) return refused(ready.error(), error);
   publish_event(HostApi::events_of(self)->transport(), *ready, timeout_of(event->timeout_ms),
                 [done, context, name = ready->event, events = HostApi::events_of(self)](const PublishResult &result) {
+                  events->count(name, result);
                   if (result) return done(context, TRELLIS_OK, nullptr);
-                  events->count_unpublished(name, result.error());
                   const auto out = error_of(result.error().envelope);
                   done(context, status_of(result.error().cause), &out);
                 });

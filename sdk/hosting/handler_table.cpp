@@ -1,6 +1,7 @@
 #include "hosting/handler_table.h"
 
 #include "abi/abi_values.h"
+#include "contracts/json_write.h"
 #include "wire/health_report.h"
 
 #include <algorithm>
@@ -58,9 +59,15 @@ bool group_lists(const Manifest &own, const EventConsumerGroup *group, std::stri
   });
 }
 
+// For messages: a name that a plugin gives may be of any length, and no text.
+std::string shown(std::string_view name) {
+  constexpr std::size_t kMost = 200;
+  return utf8_text(name.substr(0, kMost)) + (name.size() > kMost ? "..." : "");
+}
+
 std::string describe(std::uint32_t kind, std::string_view contract_id, std::string_view name) {
   const char *const word = kind == TRELLIS_SURFACE_RPC ? "rpc" : kind == TRELLIS_SURFACE_FEED ? "feed" : "event";
-  return std::string(word) + " \"" + std::string(name) + "\" of " + std::string(contract_id);
+  return std::string(word) + " \"" + shown(name) + "\" of " + shown(contract_id);
 }
 
 bool has_function(const trellis_handler &handler) {
@@ -102,7 +109,7 @@ private:
     const auto contract_id = view(handler.contract_id), name = view(handler.name);
     if (handler.kind != TRELLIS_SURFACE_RPC && handler.kind != TRELLIS_SURFACE_EVENT &&
         handler.kind != TRELLIS_SURFACE_FEED)
-      return problem("handler \"" + std::string(name) + "\" is of the unknown kind " + std::to_string(handler.kind));
+      return problem("handler \"" + shown(name) + "\" is of the unknown kind " + std::to_string(handler.kind));
     const std::string what = describe(handler.kind, contract_id, name);
     const bool function = has_function(handler);
     if (handler.kind == TRELLIS_SURFACE_EVENT) return check_listener(handler, what, function);
@@ -130,7 +137,7 @@ private:
       const auto &groups = own.model().event_consumers;
       return group_lists(own, groups ? find_named(*groups, group) : nullptr, contract_id, name);
     });
-    if (!in_group) problem(what + " has a listener in the group \"" + std::string(group) + "\", which doesn't list it");
+    if (!in_group) problem(what + " has a listener in the group \"" + shown(group) + "\", which doesn't list it");
   }
 
   void find_missing(const Manifest &manifest) {

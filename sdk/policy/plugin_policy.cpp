@@ -91,6 +91,16 @@ struct PluginPolicy::Asked {
 PluginPolicy::PluginPolicy(std::function<std::int64_t()> now) : state_(std::make_shared<State>(std::move(now))) {}
 PluginPolicy::~PluginPolicy() = default;
 
+namespace {
+
+// As 1.0 had it; what is newer may be missing.
+bool is_whole(const trellis_policy_v1 &policy) {
+  return TRELLIS_HAS(trellis_policy_v1, &policy, jwt_life_ms) && policy.bootstrap && policy.enroll &&
+         policy.on_change && policy.surfaces_ready && policy.jwt_life_ms;
+}
+
+} // namespace
+
 Result<PluginPolicy::Tables> PluginPolicy::tables_of(const trellis_plugin &plugin) {
   const bool extensible = TRELLIS_HAS(trellis_plugin, &plugin, get_extension) && plugin.get_extension;
   const auto find = [&](std::string_view id) {
@@ -98,9 +108,10 @@ Result<PluginPolicy::Tables> PluginPolicy::tables_of(const trellis_plugin &plugi
   };
   const Tables tables{static_cast<const trellis_policy_v1 *>(find(TRELLIS_EXT_POLICY)),
                       static_cast<const trellis_validator_v1 *>(find(TRELLIS_EXT_VALIDATOR)), plugin.self};
-  if (!tables.policy || !TRELLIS_HAS(trellis_policy_v1, tables.policy, jwt_life_ms))
-    return fail("extension_missing", TRELLIS_EXT_POLICY, "the control plane doesn't offer it");
-  if (!tables.validator || !TRELLIS_HAS(trellis_validator_v1, tables.validator, validate))
+  if (!tables.policy || !is_whole(*tables.policy))
+    return fail("extension_missing", TRELLIS_EXT_POLICY, "the control plane doesn't offer it", "all of its functions");
+  if (!tables.validator || !TRELLIS_HAS(trellis_validator_v1, tables.validator, validate) ||
+      !tables.validator->validate)
     return fail("extension_missing", TRELLIS_EXT_VALIDATOR, "the control plane doesn't offer it");
   return tables;
 }

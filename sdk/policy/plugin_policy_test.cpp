@@ -3,13 +3,16 @@
 #include "policy/plugin_policy.h"
 
 #include "contracts/json.h"
+#include "tests/support/guarded.h"
 #include "wire/connect_token.h"
 #include "wire/session_key.h"
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
+#include <utility>
 #include <vector>
 
 using namespace trellis;
+using trellis::test::Guarded;
 
 namespace {
 
@@ -38,6 +41,11 @@ struct SmallControlPlane {
                            bootstrap_artifact};
   trellis_validator_v1 validator{sizeof(trellis_validator_v1), 0, validate};
   trellis_plugin plugin{};
+  // What it shows the host; those above unless a test shows something else.
+  const trellis_policy_v1 *offered_policy = &policy;
+  const trellis_validator_v1 *offered_validator = &validator;
+  trellis_validation decision{sizeof(trellis_validation), 1, str("_INBOX.abc"), str("{}"), 1, nullptr, 0};
+  const trellis_validation *given_decision = nullptr;
 
   SmallControlPlane() {
     const auto seed = NkeySeed::generate(NkeyType::user);
@@ -50,8 +58,8 @@ struct SmallControlPlane {
 
   static SmallControlPlane &of(void *self) { return *static_cast<SmallControlPlane *>(self); }
   static const void *get_extension(void *self, trellis_str id) {
-    if (view(id) == TRELLIS_EXT_POLICY) return &of(self).policy;
-    return view(id) == TRELLIS_EXT_VALIDATOR ? &of(self).validator : nullptr;
+    if (view(id) == TRELLIS_EXT_POLICY) return of(self).offered_policy;
+    return view(id) == TRELLIS_EXT_VALIDATOR ? of(self).offered_validator : nullptr;
   }
   static void bootstrap(void *self, trellis_str request, trellis_bootstrap_fn done, void *context) {
     auto &me = of(self);
@@ -86,6 +94,7 @@ struct SmallControlPlane {
       error.report(error.context, &out);
       return TRELLIS_E_DENIED;
     }
+    if (me.given_decision) return result(context, me.given_decision), TRELLIS_OK;
     const trellis_str capability = str("service");
     const trellis_validation out{sizeof(trellis_validation),
                                  me.allowed ? 1U : 0U,
@@ -167,6 +176,60 @@ TEST_CASE("a plugin that lacks an extension is no control plane") {
   CHECK(PluginPolicy::tables_of(control_plane.plugin).error().where == TRELLIS_EXT_VALIDATOR);
   control_plane.plugin.get_extension = nullptr;
   CHECK(PluginPolicy::tables_of(control_plane.plugin).error().where == TRELLIS_EXT_POLICY);
+}
+
+TEST_CASE("a control plane's tables are whole, of any size that covers them, and read no further") {
+  SmallControlPlane control_plane;
+  const auto problem = [&] {
+    const auto tables = PluginPolicy::tables_of(control_plane.plugin);
+    return tables ? std::string() : tables.error().where;
+  };
+  auto &policy = control_plane.policy;
+  for (policy.size = 0; policy.size <= sizeof policy + 64; ++policy.size) {
+    INFO(policy.size);
+    const Guarded<trellis_policy_v1> guarded(policy, policy.size);
+    control_plane.offered_policy = guarded.get();
+    CHECK(problem() == (policy.size >= offsetof(trellis_policy_v1, bootstrap_artifact) ? "" : TRELLIS_EXT_POLICY));
+  }
+  control_plane.offered_policy = &policy;
+  auto &validator = control_plane.validator;
+  for (validator.size = 0; validator.size <= sizeof validator + 64; ++validator.size) {
+    INFO(validator.size);
+    const Guarded<trellis_validator_v1> guarded(validator, validator.size);
+    control_plane.offered_validator = guarded.get();
+    CHECK(problem() == (validator.size >= sizeof validator ? "" : TRELLIS_EXT_VALIDATOR));
+  }
+  control_plane.offered_validator = &validator;
+  const auto without = [&](auto member) {
+    const auto kept = std::exchange(policy.*member, nullptr);
+    CHECK(problem() == TRELLIS_EXT_POLICY);
+    policy.*member = kept;
+    CHECK(problem().empty());
+  };
+  without(&trellis_policy_v1::bootstrap);
+  without(&trellis_policy_v1::enroll);
+  without(&trellis_policy_v1::on_change);
+  without(&trellis_policy_v1::surfaces_ready);
+  without(&trellis_policy_v1::jwt_life_ms);
+  validator.validate = nullptr;
+  CHECK(problem() == TRELLIS_EXT_VALIDATOR);
+}
+
+TEST_CASE("a decision is read as far as its size covers it, and one without a list has no capabilities") {
+  Installed host;
+  host.attach();
+  host.policy.plugin_validator()->attach(&host.control_plane.validator, &host.control_plane);
+  auto &decision = host.control_plane.decision;
+  decision.capability_count = 3; // of a list that isn't there
+  for (decision.size = 0; decision.size <= sizeof decision + 64; ++decision.size) {
+    INFO(decision.size);
+    const Guarded<trellis_validation> guarded(decision, decision.size);
+    host.control_plane.given_decision = guarded.get();
+    const auto decided = validate(host.policy);
+    INFO((decided ? "" : decided.error().to_json()));
+    CHECK(decided.has_value() == (decision.size >= sizeof decision));
+    if (decided) CHECK(decided->caller->capabilities.empty());
+  }
 }
 
 TEST_CASE("attaching a control plane, and what it says later, are changes") {

@@ -46,7 +46,7 @@ std::shared_ptr<const CallerSession> PluginValidator::caller_of(std::string_view
   auto fresh = std::make_shared<CallerSession>();
   fresh->caller = view(validation.caller);
   fresh->inbox_prefix = view(validation.inbox_prefix);
-  for (std::size_t i = 0; i < validation.capability_count; ++i)
+  for (std::size_t i = 0; validation.capabilities && i < validation.capability_count; ++i)
     fresh->capabilities.emplace_back(view(validation.capabilities[i]));
   if (cache_.size() >= kMaxCached) cache_.clear();
   cache_.insert_or_assign(std::string(session_key), Cached{validation.caller_version, fresh});

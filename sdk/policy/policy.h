@@ -106,8 +106,8 @@ struct StaticPolicyFile {
   std::string account; // [account] public_key: the TRELLIS account
   std::filesystem::path
       signing_seed_file; // [account] signing_seed_file, relative to the file; refused unless 0600 or stricter
-  std::chrono::seconds jwt_life{3600}; // [account] jwt_life_s
-  std::vector<StaticAcceptance> accepted;
+  std::chrono::seconds jwt_life{3600};    // [account] jwt_life_s
+  std::vector<StaticAcceptance> accepted; // besides health_contract(), which always is
   std::vector<StaticCaller> callers;
 };
 Result<StaticPolicyFile> load_static_policy(const std::filesystem::path &file);

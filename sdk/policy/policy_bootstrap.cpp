@@ -1,5 +1,6 @@
 #include "policy/policy_bootstrap.h"
 #include "contracts/canonical.h"
+#include "contracts/health_contract.h"
 #include "contracts/json.h"
 #include "contracts/subject_guard.h"
 #include "policy/policy_bootstrap_answers.h"
@@ -251,6 +252,7 @@ BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view te
 }
 
 bool is_accepted(const StaticPolicyFile &file, std::string_view contract_id, std::string_view digest) {
+  if (contract_id == health_contract().id()) return digest == health_contract().digest();
   return std::ranges::any_of(file.accepted, [&](const StaticAcceptance &acceptance) {
     return acceptance.contract_id == contract_id && acceptance.digest == digest;
   });

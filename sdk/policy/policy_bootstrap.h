@@ -31,7 +31,7 @@ struct BootstrapDecision {
 
 BootstrapDecision decide_bootstrap(const PolicyFacts &facts, std::string_view request, const ArtifactFacts &artifact);
 
-// The contract, from some file.
+// The contract, from some file; also the one that heartbeats are of, which no file has to name (and none can serve).
 bool is_accepted(const StaticPolicyFile &file, std::string_view contract_id, std::string_view digest);
 
 // `known` as analysis wants it: accepted contracts are the active ones. The contract with `except_digest` is left out.

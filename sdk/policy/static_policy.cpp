@@ -1,3 +1,4 @@
+#include "contracts/health_contract.h"
 #include "contracts/json_write.h"
 #include "policy/policy.h"
 #include "policy/policy_bootstrap.h"
@@ -55,6 +56,13 @@ std::string service_json(std::string_view session_key, const Manifest &contract,
       .flag("active", true)
       .texts("capabilities", capabilities)
       .str();
+}
+
+// With the platform's contract that is there without a control plane. What claims its id is left out.
+std::vector<Manifest> with_health(std::vector<Manifest> contracts) {
+  std::erase_if(contracts, [](const Manifest &contract) { return contract.id() == health_contract().id(); });
+  contracts.push_back(health_contract());
+  return contracts;
 }
 
 class FilePolicy final : public StaticPolicy {
@@ -116,7 +124,7 @@ public:
 
   void set_known_contracts(std::vector<Manifest> contracts) override {
     const std::lock_guard lock(mutex_);
-    known_ = std::move(contracts);
+    known_ = with_health(std::move(contracts));
     publish_sessions();
   }
 
@@ -206,7 +214,7 @@ private:
   std::mutex mutex_; // guards everything below
   StaticPolicyFile file_;
   NkeySeed signing_key_;
-  std::vector<Manifest> known_;
+  std::vector<Manifest> known_ = with_health({});
   std::vector<Manifest> granting_;      // of known_
   std::map<Principal, Manifest> ready_; // who got a 200 that still holds
   std::function<void()> changed_;

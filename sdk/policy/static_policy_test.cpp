@@ -1,3 +1,4 @@
+#include "contracts/health_contract.h"
 #include "policy/policy_test_support.h"
 #include "wire/jwt.h"
 #include <catch2/catch_test_macros.hpp>
@@ -143,6 +144,55 @@ TEST_CASE("A contract that claims the platform's subjects gives nobody any") {
   const Manifest evil = service("acme.evil@v1", rpc("Auth.Users.Create"));
   const PolicyFixture fixture(accept(evil) + caller(key, R"("acme.evil@v1" = "*")"), {evil});
   CHECK_FALSE(Claims(fixture.policy->caller_credentials(key.text())).may_publish("rpc.v1.Auth.Users.Create"));
+}
+
+namespace {
+
+Manifest with_heartbeats(const char *direction) {
+  return service("acme.nurse@v1", rpc("Nurse.Call"),
+                 R"(,"uses":{"required":{"health":{"contract":"trellis.health@v1","events":{")" +
+                     std::string(direction) + R"(":["Health.Heartbeat"]}}}})");
+}
+
+} // namespace
+
+TEST_CASE("Heartbeats need no entry in the policy file, and give what the contract asks for") {
+  const Manifest nurse = with_heartbeats("publish"), watch = with_heartbeats("subscribe");
+  const PolicyFixture fixture(accept(nurse) + accept(watch) + accept(echo()), {nurse, watch, echo()});
+  for (const auto &contract : {nurse, watch, echo()})
+    REQUIRE(fixture.ask(contract).status == 200);
+  const auto claims = [&](const Manifest &contract) {
+    return Claims(fixture.policy->credentials(fixture.key, contract.digest(), ""));
+  };
+  CHECK(claims(nurse).may_publish("events.v1.Health.Heartbeat"));
+  CHECK_FALSE(claims(nurse).may_subscribe("events.v1.Health.Heartbeat"));
+  CHECK(claims(watch).may_subscribe("events.v1.Health.Heartbeat"));
+  CHECK_FALSE(claims(watch).may_publish("events.v1.Health.Heartbeat"));
+  CHECK(claims(echo()).nats({"pub", "allow"}).find("Health") == std::string::npos);
+  CHECK(claims(echo()).nats({"sub", "allow"}).find("Health") == std::string::npos);
+}
+
+TEST_CASE("The contract of heartbeats gives callers nothing") {
+  const SessionKey key = SessionKey::generate();
+  const PolicyFixture plain(caller(key, "")), asking(caller(key, R"("trellis.health@v1" = "*")"));
+  const Claims nothing(plain.policy->caller_credentials(key.text()));
+  const Claims claims(asking.policy->caller_credentials(key.text()));
+  CHECK(claims.nats({"pub", "allow"}) == nothing.nats({"pub", "allow"}));
+  CHECK(claims.nats({"sub", "allow"}) == "[\"" + key.inbox_prefix() + ".>\"]");
+}
+
+TEST_CASE("Nobody can serve the contract of heartbeats, or another version of it") {
+  std::string other = std::string(health_contract_text());
+  other.replace(other.find("\"number\""), 8, "\"integer\"");
+  const Manifest forged = contract_of(other);
+  REQUIRE(forged.digest() != health_contract().digest());
+  const PolicyFixture fixture(accept(forged) + accept(health_contract()), {forged, health_contract()});
+  CHECK(fixture.reason(forged) == "contract_catalog_issue");
+  CHECK(fixture.reason(health_contract()) == "contract_catalog_issue");
+  const Manifest nurse = with_heartbeats("publish");
+  const PolicyFixture with_forged(accept(forged) + accept(nurse), {forged, nurse});
+  REQUIRE(with_forged.ask(forged).status == 409); // presented, and now a contract that was seen
+  CHECK(with_forged.ask(nurse).status == 200);
 }
 
 TEST_CASE("A caller that may call nothing still has a response permission, because NATS reads none as everything") {

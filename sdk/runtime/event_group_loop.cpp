@@ -217,6 +217,9 @@ void EventGroup::State::finish() {
 void EventGroup::State::handle(MessagePtr message) {
   const std::string event(message->subject());
   current_at = *parse_ack_subject(message->reply());
+  const auto *handler = handler_for(*message);
+  current_metrics = handler ? handler->metrics.get() : nullptr;
+  if (current_metrics) current_metrics->delivered();
   current = std::move(message);
   const auto result = run_handlers(Clock::now());
   if (!result) {
@@ -231,6 +234,14 @@ void EventGroup::State::handle(MessagePtr message) {
   if (times.is_last(current_at.delivery))
     say(EventReport::Kind::given_up, config.group,
         event + " failed in all of its " + std::to_string(current_at.delivery) + " deliveries");
+}
+
+// The first one; all that match are of one event. nullptr when none does.
+const EventHandler *EventGroup::State::handler_for(const Message &message) const {
+  const auto found = std::ranges::find_if(config.handlers, [&](const EventHandler &handler) {
+    return subject_matches(wildcard_subject(handler.type->subject), message.subject());
+  });
+  return found == config.handlers.end() ? nullptr : &*found;
 }
 
 // nullopt: the time to end came first.
@@ -276,7 +287,10 @@ void EventGroup::State::settle(std::string_view body) {
       Clock::now() + std::chrono::duration_cast<Clock::duration>(times.wait_for(current_at.delivery));
   for (;;) {
     const auto sent = transport.publish({.subject = message->reply(), .payload = body});
-    if (sent) return;
+    if (sent) {
+      if (current_metrics) current_metrics->answered(body);
+      return;
+    }
     std::unique_lock lock(mutex);
     const auto now = Clock::now();
     if (sent.error().code != transport_error::kClosed || now >= useless_at || now >= end_by) {
@@ -294,11 +308,17 @@ void EventGroup::State::run_task() {
     if (task != Task::waiting) return;
     task = Task::running;
   }
-  const auto result = run_chain(*current, current_at);
-  const std::lock_guard lock(mutex);
-  outcome = result;
-  task = Task::none;
-  changed.notify_all();
+  struct Finish { // also when a handler ends its thread (pthread_exit in a plugin): then it failed
+    State &state;
+    Outcome result = Outcome::failed;
+    ~Finish() {
+      const std::lock_guard lock(state.mutex);
+      state.outcome = result;
+      state.task = Task::none;
+      state.changed.notify_all();
+    }
+  } finish{*this};
+  finish.result = run_chain(*current, current_at);
 }
 
 // All handlers of the event in registration order; the first that fails ends it, and on redelivery all run again.

@@ -28,6 +28,7 @@ struct EventGroup::State : std::enable_shared_from_this<State> {
   // The message that a worker has. Written by the loop while no task is posted, read by the task.
   MessagePtr current;
   AckSubject current_at;
+  EventConsumerMetrics *current_metrics = nullptr; // of its event
   enum class Task { none, waiting, running } task = Task::none;
   enum class Outcome { done, failed, undecodable };
   std::optional<Outcome> outcome;
@@ -59,6 +60,7 @@ private:
   void handle(MessagePtr message);
   std::optional<Outcome> run_handlers(Clock::time_point delivered_at);
   void settle(std::string_view body);
+  const EventHandler *handler_for(const Message &message) const;
   void keep_alive();
   void run_task();
   Outcome run_chain(const Message &message, const AckSubject &at) const;

@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <condition_variable>
 #include <map>
+#include <pthread.h>
 #include <rapidjson/document.h>
 #include <thread>
 
@@ -186,6 +187,25 @@ TEST_CASE("a failed event comes again after the consumer's backoff, and a later 
   CHECK(took < 5s); // the last NAK has no delay
   CHECK(site.handled_now() == std::vector<std::string>{R"({"n":1} 1)", R"({"n":1} 2)", R"({"n":1} 3)", R"({"n":2} 1)"});
   finish(group);
+}
+
+TEST_CASE("a handler that ends its thread has failed, and its event comes again") {
+  Site site(R"("max_deliver":3,"backoff":[100000000,100000000])");
+  std::vector<std::jthread> threads; // one for each task
+  auto config = site.config([&](const EventTask &task) {
+    threads.emplace_back([task] { task.run(task.owner, task.argument); });
+    return true;
+  });
+  config.handlers[0].handle = [&](const EventDelivery &event) {
+    if (event.delivery == 1) pthread_exit(nullptr);
+    return site.handle(event);
+  };
+  EventGroup group(*site.transport, std::move(config));
+  site.publish(R"({"n":1})");
+  CHECK(site.wait_handled(1));
+  CHECK(wait_until([&] { return site.left() == 0; }));
+  finish(group);
+  CHECK(site.handled_now() == std::vector<std::string>{R"({"n":1} 2)"});
 }
 
 TEST_CASE("while the plugin's queue is full the group waits with its event, and loses nothing") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/event_delivery.h"
+#include "runtime/metrics_events.h"
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@ struct EventHandler {
   std::shared_ptr<const EventType> type;
   // On a thread of the poster. An error is the handler's failure.
   std::function<Result<void>(const EventDelivery &)> handle;
+  std::shared_ptr<EventConsumerMetrics> metrics = nullptr; // nullptr: nobody counts
 };
 
 // Work for a thread of the plugin: `run(owner, argument)`. `name` lives as long as the task.

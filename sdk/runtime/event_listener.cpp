@@ -31,6 +31,7 @@ struct EventListener::State {
   bool schedule();
   void drop_waiting();
   void run();
+  void run_here();
   MessagePtr next();
   void deliver(const Message &message) const;
 };
@@ -66,8 +67,21 @@ MessagePtr EventListener::State::next() {
 }
 
 // [worker] One message a task, so that a busy listener shares its worker with requests; when there is no room for
-// another task it goes on with the worker that it has.
+// another task it goes on with the worker that it has. A handler that ends its thread (pthread_exit in a plugin)
+// unwinds through here, and what waits is another worker's.
 void EventListener::State::run() {
+  struct GoOn {
+    State &state;
+    bool returned = false;
+    ~GoOn() {
+      if (!returned && !state.schedule()) state.drop_waiting();
+    }
+  } go_on{*this};
+  run_here();
+  go_on.returned = true;
+}
+
+void EventListener::State::run_here() {
   for (auto message = next(); message; message = next()) {
     deliver(*message);
     {
@@ -79,6 +93,7 @@ void EventListener::State::run() {
 }
 
 void EventListener::State::deliver(const Message &message) const {
+  if (handler.metrics) handler.metrics->delivered();
   const auto event = read_event(handler.type, message);
   if (!event) return report({EventReport::Kind::undecodable, handler.type->name, event.error().text()});
   if (const auto done = handler.handle(*event); !done)

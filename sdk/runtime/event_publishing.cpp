@@ -1,6 +1,7 @@
 #include "runtime/event_publishing.h"
 
 #include "runtime/event_consumers.h"
+#include "runtime/metrics_events.h"
 #include "runtime/metrics_surfaces.h"
 #include <algorithm>
 
@@ -42,8 +43,9 @@ tl::expected<PreparedEvent, EventFailure> EventPublishing::prepare(std::string_v
   return prepared;
 }
 
-void EventPublishing::count_unpublished(std::string_view name, const EventFailure &failure) const {
-  if (errors_) count_publisher_error(*errors_, name, failure, "publish");
+void EventPublishing::count(std::string_view name, const PublishResult &result) const {
+  if (metrics_) count_published(*metrics_, name, result.has_value());
+  if (errors_ && !result) count_publisher_error(*errors_, name, result.error(), "publish");
 }
 
 } // namespace trellis

@@ -27,17 +27,17 @@ std::optional<Manifest> contract_called(const std::vector<Manifest> &own, const 
 
 class EventPublishing {
 public:
-  // References outlive this object. `errors` counts what isn't prepared, if given.
+  // References outlive this object. `errors` counts what fails, `metrics` what is published, if given.
   EventPublishing(const std::vector<Manifest> &own, FindContract find, Transport &transport,
-                  ErrorCounter *errors = nullptr)
-      : own_(own), find_(std::move(find)), transport_(transport), errors_(errors) {}
+                  ErrorCounter *errors = nullptr, MetricSet *metrics = nullptr)
+      : own_(own), find_(std::move(find)), transport_(transport), errors_(errors), metrics_(metrics) {}
 
   // [thread-safe] Failures: denied (the contract doesn't list it), unavailable (no such contract or event here now),
   // and those of prepare_event.
   tl::expected<PreparedEvent, EventFailure> prepare(std::string_view contract_id, std::string_view name,
                                                     std::string_view payload, const EventTrace &trace);
-  // [thread-safe] Publishing failed, for the count.
-  void count_unpublished(std::string_view name, const EventFailure &failure) const;
+  // [thread-safe] How publishing ended, for the counts.
+  void count(std::string_view name, const PublishResult &result) const;
   Transport &transport() { return transport_; }
 
 private:
@@ -52,6 +52,7 @@ private:
   const FindContract find_;
   Transport &transport_;
   ErrorCounter *const errors_;
+  MetricSet *const metrics_;
   std::mutex mutex_; // guards compiled_
   std::map<std::pair<std::string, std::string>, Compiled, std::less<>> compiled_;
 };

@@ -24,7 +24,10 @@ Result<EventHandler> EventWiring::handler_of(const EventRegistration &registrati
   if (!contract) return fail(kNotKnown, registration.contract_id, "no such contract here at the moment");
   auto type = compile_event(*contract, registration.name);
   if (!type) return tl::make_unexpected(std::move(type.error()));
-  return EventHandler{std::make_shared<const EventType>(std::move(*type)), registration.handle};
+  EventHandler handler{std::make_shared<const EventType>(std::move(*type)), registration.handle};
+  if (config_.metrics)
+    handler.metrics = std::make_shared<EventConsumerMetrics>(*config_.metrics, registration.name, registration.group);
+  return handler;
 }
 
 Result<void> EventWiring::open() {

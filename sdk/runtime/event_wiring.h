@@ -29,6 +29,7 @@ struct EventWiringConfig {
   std::size_t max_waiting = 256; // events before one live listener
   PostEventTask post;
   OnEventReport report;
+  MetricSet *metrics = nullptr; // outlives the wiring
 };
 
 class EventWiring {

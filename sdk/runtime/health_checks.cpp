@@ -82,12 +82,21 @@ void HealthChecks::execute(std::size_t index) {
   slot.phase = Phase::running;
   const auto began = slot.since = Clock::now();
   lock.unlock();
-  auto result = slot.check.run();
-  result.latency_ms = milliseconds(Clock::now() - began);
-  lock.lock();
-  slot.phase = slot.is_late ? Phase::idle : Phase::finished;
-  slot.result = std::move(result);
-  finished_.notify_all();
+  struct Finish { // also when the check ends its thread (pthread_exit in a plugin)
+    HealthChecks &checks;
+    Slot &slot;
+    std::unique_lock<std::mutex> &lock;
+    Clock::time_point began;
+    HealthCheck result = failed_check({}, "the check ended its thread", "UnexpectedError", {});
+    ~Finish() {
+      result.latency_ms = milliseconds(Clock::now() - began);
+      lock.lock();
+      slot.phase = slot.is_late ? Phase::idle : Phase::finished;
+      slot.result = std::move(result);
+      checks.finished_.notify_all();
+    }
+  } finish{*this, slot, lock, began};
+  finish.result = slot.check.run();
 }
 
 void HealthChecks::cancel() {

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <future>
 #include <latch>
+#include <pthread.h>
 #include <thread>
 
 using namespace trellis;
@@ -110,6 +111,16 @@ TEST_CASE("a check that hangs is failed, isn't started again, and counts again o
   threads.join();
   CHECK(run(checks, threads)[0].ok);
   CHECK(started == 2);
+}
+
+TEST_CASE("a check that ends its thread has failed, and is asked again") {
+  HealthChecks checks({{"gone", []() -> HealthCheck { pthread_exit(nullptr); }}});
+  Threads threads;
+  for (int i = 0; i < 2; ++i) {
+    const auto results = run(checks, threads);
+    CHECK(results[0].error == "the check ended its thread");
+    threads.join();
+  }
 }
 
 TEST_CASE("a check that finds no thread is failed and says so") {

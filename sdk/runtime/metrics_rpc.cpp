@@ -83,6 +83,22 @@ void RpcServerMetrics::count_unsent() {
   errors_.count(site("server", method_, error_phase::kOutputEncoding), R"({"type":"TransportError"})");
 }
 
+RpcDurations served_durations(const MetricSet &set) {
+  RpcDurations out;
+  for (const auto &family : set.families()) {
+    if (family.name != kServedDuration.name) continue;
+    for (const auto &point : family.points) {
+      if (out.counts.empty()) {
+        out.bounds.assign(point.bounds.begin(), point.bounds.end());
+        out.counts.resize(point.counts.size());
+      }
+      for (std::size_t i = 0; i < out.counts.size(); ++i)
+        out.counts[i] += point.counts[i];
+    }
+  }
+  return out;
+}
+
 void RpcClientMetrics::count(const RpcMethod &method, const CallResult &result, std::chrono::nanoseconds took) {
   const std::string_view outcome = result ? "ok" : result.error().local ? "failed" : "error";
   const std::array<MetricAttribute, 2> attributes = {{{"rpc.method", method.name}, {"trellis.outcome", outcome}}};

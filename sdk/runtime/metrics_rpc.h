@@ -15,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace trellis {
 
@@ -37,6 +38,14 @@ private:
   std::array<Counter *, kOutcomes> requests_{}; // nullptr: no room
   Histogram *duration_ = nullptr;
 };
+
+// How long a plugin took to answer so far, all rpcs together: the upper bounds of the buckets in seconds, and how many
+// requests lie in each, the last one beyond all bounds. Both empty when it serves none.
+struct RpcDurations {
+  std::vector<double> bounds;
+  std::vector<std::uint64_t> counts;
+};
+RpcDurations served_durations(const MetricSet &set);
 
 // Of all rpcs that a plugin calls, as an observer of its RpcClient. [thread-safe]
 class RpcClientMetrics {

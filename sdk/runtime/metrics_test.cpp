@@ -1,4 +1,5 @@
 #include "runtime/metrics_directory.h"
+#include "runtime/metrics_events.h"
 #include "runtime/metrics_record.h"
 #include "runtime/metrics_rpc.h"
 #include "runtime/rpc_fixture.h"
@@ -254,4 +255,62 @@ TEST_CASE("a measurement that is malformed, or has a name that others use, is re
   CHECK(refuses(MetricKind::gauge, "x", 1, {{"a b", "1"}}));
   CHECK(set.series() == 0);
   CHECK(record_metric(set, {MetricKind::gauge, "nodes", "", ""}, 1, {}));
+}
+
+TEST_CASE("a group's answers are told apart by what they say, whatever delay they carry") {
+  MetricSet set(20);
+  EventConsumerMetrics group(set, "Orders.Placed", "billing"), live(set, "Orders.Placed", "");
+  for (const char *ack : {"+ACK", "+ACK", "-NAK", R"(-NAK {"delay":5000000000})", "+TERM", "+WPI"})
+    group.answered(ack);
+  live.answered("+ACK"); // it has nobody to answer
+  group.delivered();
+  live.delivered();
+  live.delivered();
+  const auto families = set.families();
+  const auto acks = [&](const char *outcome) {
+    return value_of(
+        families, "trellis.event.consumer.acks",
+        {{"trellis.operation", "Orders.Placed"}, {"trellis.group", "billing"}, {"trellis.outcome", outcome}});
+  };
+  CHECK(acks("ack") == 2);
+  CHECK(acks("nak") == 2);
+  CHECK(acks("term") == 1);
+  CHECK(value_of(families, "trellis.event.consumer.deliveries", {{"trellis.mode", "durable"}}) == 1);
+  CHECK(value_of(families, "trellis.event.consumer.deliveries", {{"trellis.mode", "ephemeral"}}) == 2);
+  CHECK(set.series() == 5);
+}
+
+TEST_CASE("events that a full set has no room for aren't counted, and nothing breaks") {
+  MetricSet set(1);
+  EventConsumerMetrics group(set, "Orders.Placed", "billing"), other(set, "Orders.Billed", "billing");
+  other.delivered();
+  other.answered("+ACK");
+  group.delivered();
+  group.answered("-NAK");
+  count_published(set, "Orders.Placed", true);
+  CHECK(set.series() == 1);
+  CHECK(value_of(set.families(), "trellis.event.consumer.deliveries", {}) == 1);
+}
+
+TEST_CASE("published events are counted by how that ended") {
+  MetricSet set(10);
+  count_published(set, "Orders.Placed", true);
+  count_published(set, "Orders.Placed", true);
+  count_published(set, "Orders.Placed", false);
+  CHECK(value_of(set.families(), "trellis.event.publisher.events", {{"trellis.outcome", "ok"}}) == 2);
+  CHECK(value_of(set.families(), "trellis.event.publisher.events", {{"trellis.outcome", "failed"}}) == 1);
+}
+
+TEST_CASE("durations of all rpcs together, by the bounds of their buckets") {
+  PluginMetrics metrics;
+  CHECK(served_durations(metrics.runtime()).counts.empty());
+  RpcServerMetrics one(metrics.runtime(), metrics.errors(), "A.One"), two(metrics.runtime(), metrics.errors(), "A.Two");
+  one.count({}, 100us);
+  two.count({}, 100us);
+  two.count({}, 60s);
+  const auto durations = served_durations(metrics.runtime());
+  REQUIRE(durations.counts.size() == durations.bounds.size() + 1);
+  CHECK(durations.bounds.front() == 0.0005);
+  CHECK(durations.counts.front() == 2);
+  CHECK(durations.counts.back() == 1);
 }

@@ -4,6 +4,7 @@
 #include "live_host.h"
 #include "runtime/feed_client.h"
 #include "support/nats_server.h"
+#include "support/wait_until.h"
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -29,10 +30,14 @@ void skip_elsewhere() {
 #endif
 }
 
+std::string with_settings(const std::string &settings) {
+  return "deadline_ms = 3000\n[plugins.frozen.config]\n" + settings + "\n";
+}
+
 struct FrozenHost : LiveHost {
   FrozenHost(const std::string &minor, const std::string &contract) {
     const auto file = frozen_dir() / minor / "service.so";
-    set_plugin("frozen", {.file = file, .lines = "deadline_ms = 3000\n[plugins.frozen.config]\nanswer = 42\n"});
+    set_plugin("frozen", {.file = file, .lines = with_settings("answer = 42")});
     set_plugin("echo", {built("echo-c.so")});
     accept(file);
     accept(built("echo-c.so"));
@@ -101,6 +106,40 @@ TEST_CASE("a plugin of 1.0 finds in today's host what 1.0 promised") {
   CHECK(frozen.host.logged({"frozen 1.0 started", R"("abi":"1.0")"}));
   CHECK(frozen.host.logged({"\"frozen 1.0 stopped\""}));
   CHECK(frozen.host.logged({"frozen 1.0 destroyed"}));
+}
+
+TEST_CASE("a plugin of 1.1 runs with settings that fit its schema, and one of 1.0, which has none, with any") {
+  skip_elsewhere();
+  LiveHost host;
+  const auto put = [&](const std::string &minor, const std::string &settings) {
+    host.set_plugin("frozen", {.file = frozen_dir() / minor / "service.so", .lines = with_settings(settings)});
+  };
+  host.set_plugin("echo", {built("echo-c.so")}); // which 1.0 uses
+  host.accept(built("echo-c.so"));
+  host.accept(frozen_dir() / "1.0/service.so");
+  host.accept(frozen_dir() / "1.1/service.so");
+  put("1.1", "answer = 41");
+  host.start();
+  CHECK(host.logged({"plugin refused", "\"frozen\"", "/answer: must be at least 42"}));
+  const std::vector<std::pair<std::string, std::string>> misfits{
+      {"", "must have answer"}, {"answer = \"42\"", "/answer: must be"}, {"answer = 42\nquestion = 6", "/question"}};
+  std::size_t refused = host.count_logged({"plugin refused", "\"frozen\""});
+  CHECK(refused == 1);
+  for (const auto &[settings, named] : misfits) {
+    INFO(settings);
+    put("1.1", settings);
+    host.reload();
+    CHECK(wait_until([&] { return host.count_logged({"plugin refused", "\"frozen\""}) == refused + 1; }));
+    CHECK(host.logged({"plugin refused", "\"frozen\"", named}));
+    refused = host.count_logged({"plugin refused", "\"frozen\""});
+  }
+  CHECK(host.count_logged({"plugin running", "\"frozen\""}) == 0);
+  put("1.1", "answer = 43");
+  host.reload();
+  CHECK(host.logged({"plugin running", "\"frozen\"", kOneOne}));
+  put("1.0", "anything = [1, 2]");
+  host.reload();
+  CHECK(host.logged({"plugin running", "\"frozen\"", kOneZero}));
 }
 
 TEST_CASE("a plugin of 1.0 answers now, later, with an error, and not at all") {

@@ -43,7 +43,10 @@ TEST_CASE("a plugin that disagrees with the ABI or its contract is refused by na
                Variant{8, "unknown kind", {"handlers_disagree", "unknown kind 77"}},
                Variant{11, "create yields nothing", {"create_failed"}},
                Variant{12, "NULL handler", {"handlers_disagree", "NULL"}},
-               Variant{13, "handler of another contract", {"handlers_disagree", "test.other@v1"}});
+               Variant{13, "handler of another contract", {"handlers_disagree", "test.other@v1"}},
+               Variant{18, "a health table that covers nothing", {"health_malformed", "a struct of 4 bytes"}},
+               Variant{19, "a health check without a function", {"health_malformed", "check 0 has no function"}},
+               Variant{20, "a plugin that offers everything", {"host_only_extension", "trellis.policy/1"}});
   INFO(variant.name);
   Bench bench(variant.number);
   auto texts = variant.log;

@@ -3,6 +3,7 @@
 #include "contracts/json_write.h"
 #include "live_control_plane.h"
 #include "live_host.h"
+#include "runtime/metrics_testing.h"
 #include "support/wait_until.h"
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -133,6 +134,19 @@ TEST_CASE("an rpc's event reaches live listeners and the durable group, which re
   INFO(journal.text());
   CHECK(wait_until([&] { return journal.lines("live ").size() >= 7; }));
   CHECK(journal.lines("live ").size() == 7);
+
+  const auto count = [&](const std::string &name, const std::set<std::string> &labels) {
+    const auto printed = run_program({built("trellis").string(), "host", "metrics", "--state-dir",
+                                      site.live.control_socket().parent_path().string()});
+    return PrometheusText(printed.out).sum("trellis_event_" + name + "_total", labels);
+  };
+  const std::string ledger = R"(trellis_group="ledger")", ticked = R"(trellis_operation="Test.Ticked")";
+  CHECK(wait_until([&] { return count("consumer_acks", {ledger, R"(trellis_outcome="ack")"}) == 6; }));
+  CHECK(count("consumer_acks", {ledger, ticked, R"(trellis_outcome="nak")"}) == 4); // once-c, and fail-d to the end
+  CHECK(count("consumer_acks", {ledger, ticked, R"(trellis_outcome="term")"}) == 0);
+  CHECK(count("consumer_deliveries", {ledger, ticked, R"(trellis_mode="durable")"}) == 10);
+  CHECK(count("consumer_deliveries", {ticked, R"(trellis_mode="ephemeral")"}) == 8); // one of two listeners wants k2
+  CHECK(count("publisher_events", {ticked, R"(trellis_outcome="ok")"}) == 7);
 }
 
 TEST_CASE("what can't be published fails with the reason, and an event that breaks its schema is skipped") {

@@ -2,12 +2,14 @@
 // what `trellis host metrics` prints, and the trace of a request over two hops.
 #include "contracts/json.h"
 #include "live_control_plane.h"
+#include "live_host.h"
 #include "runtime/metrics_testing.h"
 #include "support/wait_until.h"
 #include "transport/jetstream.h"
 #include "wire/credentials.h"
 #include "wire/health_report.h"
 #include "wire/ulid.h"
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <mutex>
 #include <rapidjson/document.h>
@@ -18,12 +20,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr char kWard[] = "test.ward@v1";
+constexpr char kWard[] = "test.ward@v1", kNurse[] = "test.nurse@v1";
 constexpr char kTraceId[] = "4bf92f3577b34da6a3ce929d0e0e4736";
 constexpr char kTraceparent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 // Sees every message of the account.
-std::unique_ptr<NatsTransport> watcher(LiveControlPlane &live) {
+template <class Live>
+std::unique_ptr<NatsTransport> watcher(Live &live) {
   NatsOptions options;
   options.servers = {live.nats().url()};
   options.name = "watcher";
@@ -174,6 +177,50 @@ TEST_CASE("heartbeats come at their interval, and say what the plugin's checks s
   const auto plane = site.heartbeat("trellis", [](const auto &) { return true; });
   CHECK(plane.service.contract_id == "unknown");
   CHECK(plane.service.info == R"({"role":"control-plane"})");
+}
+
+TEST_CASE("without a control plane heartbeats go out too, to those that listen and to no caller") {
+  LiveHost host({.host_lines = "health_interval_ms = 300\n"});
+  for (const auto *name : {"echo-c", "ward", "nurse"}) {
+    const auto file = built(name + std::string(".so"));
+    host.set_plugin(name, {file});
+    host.accept(file);
+  }
+  host.set_caller("shop", {{}, {{kWard, {"*"}}, {kNurse, {"*"}}, {"trellis.health@v1", {"*"}}}});
+  host.write_files();
+  for (int i = 0; i < 2; ++i) { // the second time it is there already
+    const auto made =
+        run_program({built("trellis").string(), "local", "event-stream", "--bundle", host.bundle().string()});
+    INFO(made.err);
+    REQUIRE(made.status == 0);
+  }
+  auto watch = watcher(host);
+  host.start();
+  const auto caller = host.connect("shop");
+  std::atomic<int> overheard = 0;
+  const auto attempt = caller->transport().subscribe(kHeartbeatSubject, "", [&](MessagePtr) { ++overheard; });
+  REQUIRE(caller->transport().flush(5s));
+
+  REQUIRE(caller->call(kWard, "Ward.Do", R"({"what":"fail"})"));
+  HealthHeartbeat beat;
+  const auto heard = [&](std::string_view name, HealthStatus status) {
+    return wait_until([&] {
+      const auto answer = caller->call(kNurse, "Nurse.Heard", R"({"name":")" + std::string(name) + "\"}");
+      INFO(error_text(answer));
+      REQUIRE(answer);
+      const auto text = parse_json(*answer).value();
+      const auto parsed = parse_health_heartbeat(to_json(*find_member(text, "last")));
+      if (parsed) beat = *parsed;
+      return parsed && beat.status == status;
+    });
+  };
+  REQUIRE(heard("ward", HealthStatus::degraded));
+  CHECK(check_of(beat.checks, "mood").error == "in a bad mood");
+  CHECK(beat.service.contract_id == kWard);
+  CHECK(heard("nurse", HealthStatus::healthy));
+  CHECK(JetStream(*watch).last_on_leader("trellis", kHeartbeatSubject).value()); // acknowledged by the stream
+  CHECK(host.count_logged({"heartbeat not published"}) == 0);
+  CHECK(overheard == 0);
 }
 
 TEST_CASE("the host answers <Plugin>.Health with the plugin's checks, as any other rpc") {

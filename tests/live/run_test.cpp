@@ -86,6 +86,14 @@ TEST_CASE("plugin run has the event stream") {
       [&] { return std::filesystem::exists(journal) && read_file(journal).find("live a") != std::string::npos; }));
 }
 
+TEST_CASE("plugin run sends heartbeats, without anybody's leave") {
+  Run run(built("nurse.so"));
+  REQUIRE(run.says("host ready"));
+  CHECK(wait_until([&] {
+    return run.call("Nurse.Heard", R"({"name":"nurse"})").out.find(R"("status":"healthy")") != std::string::npos;
+  }));
+}
+
 TEST_CASE("plugin run says what is wrong with a file that it can't run") {
   const TempDir folder;
   write_file(folder / "bad.so", "no ELF file");

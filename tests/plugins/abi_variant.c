@@ -21,6 +21,9 @@
 #define HANGS 15          /* create never returns */
 #define FAILED_CREATE 16  /* create fails, but has stored its plugin */
 #define FAILED_START 17
+#define SMALL_HEALTH 18 /* its trellis.health/1 covers nothing */
+#define BAD_HEALTH 19   /* its only check has no function */
+#define SAYS_YES 20     /* has an answer for every extension, made for none */
 
 TRELLIS_CONTRACT({
   "format": "trellis.contract.v1", "id": "test.abi@v1", "displayName": "ABI", "description": "One ABI variant.",
@@ -113,6 +116,23 @@ static void note_destroy(void *self) {
 #define HANDLER_COUNT                                                                                                  \
   (VARIANT == MISSING_HANDLER ? 0 : VARIANT == UNDECLARED_HANDLER || VARIANT == DOUBLE_HANDLER ? 2 : 1)
 
+#if VARIANT == SMALL_HEALTH || VARIANT == BAD_HEALTH || VARIANT == SAYS_YES
+static const trellis_health_check check = {.size = sizeof check, .name = TEXT("pulse")};
+static const trellis_health_check *const checks[] = {&check};
+static const trellis_health_v1 health = {
+    .size = VARIANT == SMALL_HEALTH ? sizeof(uint32_t) : sizeof(trellis_health_v1), .check_count = 1, .checks = checks};
+
+static const void *offer(void *self, trellis_str id) {
+  (void)self;
+  const size_t size = sizeof(TRELLIS_EXT_HEALTH) - 1;
+  const bool is_health = id.size == size && memcmp(id.data, TRELLIS_EXT_HEALTH, size) == 0;
+  return VARIANT == SAYS_YES || is_health ? &health : NULL;
+}
+#define OFFER offer
+#else
+#define OFFER NULL
+#endif
+
 struct large_plugin {
   trellis_plugin base;
   void *from_the_future[4];
@@ -124,7 +144,8 @@ static const struct large_plugin plugin = {{.size = VARIANT == SMALL_PLUGIN    ?
                                             .handlers = handlers,
                                             .start = START,
                                             .stop = STOP,
-                                            .destroy = DESTROY},
+                                            .destroy = DESTROY,
+                                            .get_extension = OFFER},
                                            {0}};
 
 static trellis_status create(const trellis_host *given, const trellis_plugin **out, trellis_error_sink error) {

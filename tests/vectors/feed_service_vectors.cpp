@@ -4,15 +4,26 @@
 
 #include "runtime/feed_streams.h"
 #include "service_stub.h"
+#include <algorithm>
 
 namespace trellis::vectors::feeds {
 namespace {
 
 using namespace rpc;
 
-// The fixture lists the session for all cases, and the one case about an unknown session says so in its name alone.
-bool says_unknown_session(const CaseContext &context) {
-  return context.name.find("unknown session") != std::string::npos;
+// Which world a case is about where its input leaves that open: the fixtures have one session for all cases, and only a
+// control plane that doesn't know it answers Validate with session_not_found (03 §10). How often the service asks, and
+// what its subscriber gets, is still the case's to say: one call, because feeds don't retry (06 §4.3).
+bool is_about_an_unknown_session(const Input &input, const CaseContext &context) {
+  if (input.find("callerSession")) return false; // said as in rpc-wire: null when unknown
+  const auto *frames = context.expected ? find_member(*context.expected, "frames") : nullptr;
+  if (!frames || !frames->IsArray()) return false;
+  return std::ranges::any_of(frames->GetArray(), [](const JsonValue &frame) {
+    const auto *error = find_member(frame, "error");
+    const auto *from = error ? find_member(*error, "context") : nullptr;
+    return from && string_member(*from, "method") == wire::kValidateMethod &&
+           string_member(*error, "type") == "AuthError" && string_member(*error, "reason") == "session_not_found";
+  });
 }
 
 std::string_view type_of(const FeedStreams::EmitError &error) {
@@ -108,7 +119,7 @@ JsonDocument service(const Input &input, const CaseContext &context) {
   auto message = read_message(input);
   const auto replies = message.replies;
   ControlPlane control_plane(input, context);
-  if (says_unknown_session(context)) control_plane.forget_sessions();
+  if (is_about_an_unknown_session(input, context)) control_plane.forget_sessions();
   record_processed(control_plane, input, message);
   ScriptedTransport transport;
   transport.on_request = [&](const Outbound &request, std::chrono::milliseconds, const Transport::OnReply &on_reply) {

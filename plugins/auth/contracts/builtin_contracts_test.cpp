@@ -1,6 +1,7 @@
 #include "builtin_contracts.h"
 
 #include "contracts/compatibility.h"
+#include "contracts/health_contract.h"
 #include "contracts/subject_guard.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -53,6 +54,12 @@ TEST_CASE("the built-in contracts fit into a contract section") {
   CHECK(builtin_manifests_text().size() < std::size_t{4} << 20);
   CHECK(builtin_manifests_text().front() == '[');
   CHECK(builtin_manifests_text().back() == ']');
+}
+
+TEST_CASE("the contract of heartbeats is the one that policies without a control plane know") {
+  const auto manifests = builtin();
+  CHECK(named(manifests, "trellis.health@v1").normalized() == health_contract().normalized());
+  CHECK(named(manifests, "trellis.health@v1").digest() == health_contract().digest());
 }
 
 TEST_CASE("core is shipped with the flag that normalization drops") {

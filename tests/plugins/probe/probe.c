@@ -30,7 +30,10 @@ TRELLIS_CONTRACT({
     "Probe.Health": {"version": "v1", "subject": "rpc.v1.Probe.Health", "input": {"schema": "Any"},
                      "output": {"schema": "Any"}}
   },
-  "events": {"Probe.Happened": {"version": "v1", "subject": "events.v1.Probe.Happened", "event": {"schema": "Happened"}}}
+  "events": {
+    "Probe.Happened": {"version": "v1", "subject": "events.v1.Probe.Happened", "event": {"schema": "Happened"}},
+    "Probe.Unheard": {"version": "v1", "subject": "events.v1.Probe.Unheard", "event": {"schema": "Happened"}}
+  }
 });
 
 /* ------------------------------------------------------------------------------------------------- what groups use */
