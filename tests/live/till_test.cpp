@@ -11,7 +11,6 @@
 #include "runtime/feed_client.h"
 #include "runtime/metrics_testing.h"
 #include "support/wait_until.h"
-#include "transport/jetstream.h"
 #include "wire/health_report.h"
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
@@ -46,7 +45,7 @@ struct Market {
     // A plugin with a user of its own reaches its folder.
     std::filesystem::permissions(live.bundle().parent_path(), std::filesystem::perms(0711));
     std::filesystem::permissions(live.bundle(), std::filesystem::perms(0711));
-    set(first, {});
+    set(first);
     live.start();
     live.set_admin_password();
     const auto plane = live.sign_in_operator();
@@ -60,17 +59,17 @@ struct Market {
       "rpc":{"call":["Till.Sell","Till.Booked","Till.Health"]},"feeds":{"subscribe":["Till.Watch"]}}}}})"));
   }
 
-  void set(const Edition &edition, const std::string &config) {
+  void set(const Edition &edition) {
     const auto isolation = edition.isolation.empty() ? "" : "isolation = \"" + edition.isolation + "\"\n";
     live.set_plugin("till", built(edition.file),
-                    "deployment = \"acme.till\"\nstream_check_ms = 50\n" + isolation + "[plugins.till.config]\n" +
-                        config);
+                    "deployment = \"acme.till\"\nstream_check_ms = 50\n" + isolation +
+                        "[plugins.till.config]\nbroken_sku = \"glass\"\nbroken_drawer = true\n");
   }
   // Another copy takes over.
-  void replace(const Edition &edition, const std::string &config) {
+  void replace(const Edition &edition) {
     const auto replaced = [&] { return live.count_logged({"plugin running", "\"till\"", "replaced its predecessor"}); };
     const auto before = replaced();
-    set(edition, config);
+    set(edition);
     live.write_config();
     live.process().signal(SIGHUP);
     REQUIRE(wait_until([&] { return replaced() > before; }, 60s));
@@ -103,15 +102,15 @@ struct Market {
   // Waits until the till's heartbeats say so; sells meanwhile, because a subscriber that is gone is found out at
   // events.
   bool has_watchers(int number) {
-    JetStream stream(*watcher);
     const auto info = R"({"watchers":)" + std::to_string(number) + "}";
-    return wait_until([&] {
+    Tap beats(*watcher, kHeartbeatSubject);
+    const auto until = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < until) {
       sell("air", 1);
-      const auto message = stream.last_on_leader("trellis", kHeartbeatSubject);
-      if (!message || !*message) return false;
-      const auto beat = parse_health_heartbeat((*message)->payload);
-      return beat && beat->service.name == "till" && beat->service.info == info;
-    });
+      const auto beat = parse_health_heartbeat(beats.next().payload);
+      if (beat && beat->service.name == "till" && beat->service.info == info) return true;
+    }
+    return false;
   }
   PrometheusText metrics() {
     const auto printed = run_program(
@@ -122,15 +121,16 @@ struct Market {
   }
 };
 
-// The next event with its members in order, or what came instead of it. Air isn't looked at: nobody knows how much was
-// sold.
+// The next event with its members in order, or what came instead of it. A single air isn't looked at: nobody knows how
+// often that was sold.
 std::string next_of(FeedReader &reader) {
   for (;;) {
     const auto item = reader.next(FeedReader::Clock::now() + 20s);
     if (!item) return "ended: " + item.error().envelope.to_json();
     if (item->kind == FeedReader::Kind::resubscribed) return "resubscribed";
     if (item->kind != FeedReader::Kind::event) return "nothing";
-    if (item->event.find("air") == std::string::npos) return canonical_json(parse_json(item->event).value()).value();
+    auto event = canonical_json(parse_json(item->event).value()).value();
+    if (event != R"({"quantity":1,"sku":"air"})") return event;
   }
 }
 
@@ -138,6 +138,14 @@ const HealthCheck &check_of(const HealthReport &report, const std::string &name)
   for (const auto &check : report.checks)
     if (check.name == name) return check;
   throw std::runtime_error("no check " + name);
+}
+
+// Waits: a check that is being run for a heartbeat has "no answer" yet.
+bool fails(Market &market, const std::string &check, const std::string &error) {
+  return wait_until([&] {
+    const auto health = market.health();
+    return check_of(health, check).error.value_or("").find(error) != std::string::npos;
+  });
 }
 
 // Published with the request's trace, booked by the group, shown live, and counted.
@@ -174,29 +182,36 @@ void check_events_and_metrics(Market &market, FeedReader &all) {
   CHECK(counted("large") == 10);
 }
 
+// One check is fine, the other one panics or throws.
 void check_health(Market &market) {
-  const auto well = market.health();
-  CHECK(well.service == "till");
-  CHECK(well.status == HealthStatus::healthy);
-  CHECK(well.checks.size() == 3); // the third is the host's own
-  CHECK(check_of(well, "books").summary == "3 articles sold");
-  CHECK(check_of(well, "drawer").ok);
+  CHECK(fails(market, "drawer", "the drawer is stuck"));
+  const auto unwell = market.health();
+  CHECK(unwell.service == "till");
+  CHECK(unwell.status == HealthStatus::degraded);
+  CHECK(unwell.checks.size() == 3); // the third is the host's own
+  CHECK(check_of(unwell, "books").summary == "3 articles sold");
 }
 
 // `all` watches everything, and goes on watching.
 void check_feeds(Market &market, FeedReader &all) {
-  auto nuts = market.reader(R"({"sku":"nut"})");
-  REQUIRE(nuts->open());
+  auto one = market.reader(R"({"sku":"air"})");
+  REQUIRE(one->open());
   CHECK(market.has_watchers(2));
   market.sell("bolt", 1);
-  market.sell("nut", 4);
+  market.sell("air", 4);
   CHECK(next_of(all) == R"({"quantity":1,"sku":"bolt"})");
-  CHECK(next_of(all) == R"({"quantity":4,"sku":"nut"})");
-  CHECK(next_of(*nuts) == R"({"quantity":4,"sku":"nut"})");
-  nuts.reset();
-  market.sell("nut", 1);
+  CHECK(next_of(all) == R"({"quantity":4,"sku":"air"})");
+  CHECK(next_of(*one) == R"({"quantity":4,"sku":"air"})");
+  one.reset();
   CHECK(market.has_watchers(1)); // the plugin lets go of the stream
-  CHECK(next_of(all) == R"({"quantity":1,"sku":"nut"})");
+}
+
+// What the host answered the stream about a durable event. That a handler is still at work isn't looked at.
+std::string answer_of(Tap &answers) {
+  auto payload = answers.next().payload;
+  while (payload == "+WPI")
+    payload = answers.next().payload;
+  return payload;
 }
 
 // Handlers that panic, throw or give up.
@@ -205,9 +220,13 @@ void check_broken(Market &market, FeedReader &all) {
   market.sell("glass", 1);
   market.sell("cork", 1);
   // The group gets it again, up to its maxDeliver, and goes on; the live listener goes on at once.
-  for (int delivery = 1; delivery <= 3; ++delivery)
-    CHECK_THAT(answers.next().payload, StartsWith("-NAK"));
-  CHECK(answers.next().payload == "+ACK");
+  auto answer = answer_of(answers);
+  while (answer == "+ACK") // of what was sold before
+    answer = answer_of(answers);
+  CHECK_THAT(answer, StartsWith("-NAK {\"delay\""));
+  CHECK_THAT(answer_of(answers), StartsWith("-NAK {\"delay\""));
+  CHECK(answer_of(answers) == "-NAK");
+  CHECK(answer_of(answers) == "+ACK");
   CHECK(next_of(all) == R"({"quantity":1,"sku":"cork"})");
   CHECK(market.is_booked("cork", 1));
   CHECK(market.is_booked("glass", 0));
@@ -216,24 +235,7 @@ void check_broken(Market &market, FeedReader &all) {
   REQUIRE(failing->open());
   CHECK_THAT(next_of(*failing), ContainsSubstring("trellis.feed.failed") && ContainsSubstring("UnexpectedError"));
 
-  const auto unwell = market.health();
-  CHECK(unwell.status == HealthStatus::degraded);
-  CHECK(check_of(unwell, "books").error == "a sale of glass couldn't be booked");
-  CHECK(check_of(unwell, "drawer").ok);
-}
-
-void check_broken_health(Market &market) {
-  const auto unwell = market.health();
-  CHECK(unwell.status == HealthStatus::degraded);
-  CHECK_THAT(check_of(unwell, "drawer").error.value(), ContainsSubstring("the drawer is stuck"));
-  CHECK(check_of(unwell, "books").ok);
-}
-
-// Streams go on at the copy that takes over.
-void take_over(Market &market, FeedReader &all, const Edition &edition, const std::string &config) {
-  market.replace(edition, config);
-  CHECK(next_of(all) == "resubscribed");
-  CHECK(market.has_watchers(1));
+  CHECK(fails(market, "books", "a sale of glass couldn't be booked"));
 }
 
 } // namespace
@@ -247,13 +249,15 @@ TEST_CASE("a till publishes, listens, feeds, counts and says how it is, the same
   REQUIRE(all->open());
   for (const auto &edition : editions) {
     INFO(edition.file << " isolation " << edition.isolation);
-    take_over(market, *all, edition, "broken_sku = \"glass\"\n");
+    if (&edition != editions) {
+      market.replace(edition);
+      CHECK(next_of(*all) == "resubscribed"); // streams go on at the copy that takes over
+    }
+    CHECK(market.has_watchers(1));
     check_events_and_metrics(market, *all);
     check_health(market);
     check_feeds(market, *all);
     check_broken(market, *all);
-    take_over(market, *all, edition, "broken_drawer = true\n");
-    check_broken_health(market);
   }
   CHECK(market.live.stop() == 0);
   CHECK(market.live.count_logged({"didn't close in time"}) == 0);
