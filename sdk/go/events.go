@@ -60,6 +60,8 @@ func (h *Host) event(how C.int32_t, contract, name string, payload any, done C.u
 // Publish publishes an event that the contract owns, or uses with publish, and waits until the stream has it. The
 // payload's header is made by the host.
 func (h *Host) Publish(contract, event string, payload any) (Published, error) {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
 	text, err := h.event(C.TRELLIS_GO_PUBLISH, contract, event, payload, 0)
 	if err != nil {
 		return Published{}, err
@@ -75,6 +77,8 @@ func (h *Host) Prepare(contract, event string, payload any) (json.RawMessage, er
 
 // PublishPrepared publishes what Prepare made. limit 0: 5 seconds.
 func (h *Host) PublishPrepared(prepared json.RawMessage, limit time.Duration) (Published, error) {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
 	text, err := h.ask(func(result *C.trellis_go_result) {
 		data, size := bytesOf(prepared)
 		C.trellis_go_publish_prepared(h.table, data, size, milliseconds(limit), result)

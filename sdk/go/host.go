@@ -17,12 +17,19 @@ import (
 type Host struct {
 	table *C.trellis_host
 	gate  *gate
+	slots chan struct{} // of publications that wait: each holds a thread of the system
 	trace trace
+}
+
+const mostPublishing = 32
+
+func newHost(table *C.trellis_host) *Host {
+	return &Host{table: table, gate: newGate(), slots: make(chan struct{}, mostPublishing)}
 }
 
 type trace struct{ parent, state string }
 
-func (h *Host) inTrace(t trace) *Host { return &Host{table: h.table, gate: h.gate, trace: t} }
+func (h *Host) inTrace(t trace) *Host { return &Host{h.table, h.gate, h.slots, t} }
 
 // Level is how loud a log line is.
 type Level int32
@@ -155,11 +162,28 @@ func CallRPC[Out any](h *Host, contract, rpc string, input any) (Out, error) {
 
 // CallRPCWithin is CallRPC with a time limit of its own; 0 is the default.
 func CallRPCWithin[Out any](h *Host, contract, rpc string, input any, limit time.Duration) (output Out, err error) {
-	text, err := h.call(contract, rpc, input, limit, 0)
+	text, err := h.callAndWait(contract, rpc, input, limit)
 	if err != nil {
 		return output, err
 	}
 	return answer[Out](text)
+}
+
+// callAndWait parks the goroutine. The host's function that waits would hold a thread of the system for each call: many
+// goroutines that call at once would end the process at its limit of threads.
+func (h *Host) callAndWait(contract, rpc string, input any, limit time.Duration) ([]byte, error) {
+	type outcome struct {
+		text []byte
+		err  error
+	}
+	answered := make(chan outcome, 1)
+	handle := cgo.NewHandle(reply{host: h, run: func(text []byte, err error) { answered <- outcome{text, err} }})
+	if _, err := h.call(contract, rpc, input, limit, C.uintptr_t(handle)); err != nil {
+		handle.Delete()
+		return h.call(contract, rpc, input, limit, 0) // refused again, and this one says why
+	}
+	got := <-answered
+	return got.text, got.err
 }
 
 // CallRPCAsync doesn't wait: onReply runs exactly once, on a thread of the host, and must be quick; CallRPC in there

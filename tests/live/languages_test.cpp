@@ -129,6 +129,20 @@ void check_all(const std::string &inventory, const std::string &echo, const std:
   CHECK(shop.stop() == 0);
 }
 
+// Of an isolated plugin's process.
+int threads_of(const LiveHost &host, const std::string &plugin) {
+  const auto said =
+      run_program({built("trellis").string(), "host", "status", "--json", "--config", host.config_file().string()});
+  const auto status = parse_json(said.out);
+  REQUIRE(status);
+  for (const auto &entry : find_member(*status, "plugins")->GetArray()) {
+    if (string_member(entry, "name") != plugin) continue;
+    const auto about = read_file("/proc/" + std::to_string(find_member(entry, "pid")->GetInt()) + "/status");
+    return std::stoi(about.substr(about.find("Threads:") + 8));
+  }
+  throw std::runtime_error("no plugin " + plugin);
+}
+
 std::string digest_of(const std::string &plugin) {
   return Artifact::open(built(plugin))->manifest().digest();
 }
@@ -166,6 +180,17 @@ TEST_CASE("inventory in Go, in a process of its own as always, over echo in C") 
 
 TEST_CASE("inventory in Go, in the host's process, over echo in C") {
   check_all("inventory-go.so", "echo-c.so", kInHost);
+}
+
+// A Go runtime takes address space in large pieces, and a thread for each goroutine that waits in a function of C.
+TEST_CASE("a Go plugin lives in little memory, and calls that wait cost it no threads") {
+  Shop shop("inventory-go.so", "echo-go.so", "memory_max_mb = 128\n");
+  const auto clerk = shop.connect("clerk");
+  check_answers(*clerk);
+  check_many_at_once(*clerk); // each of the hundred waits for Echo.Say
+  CHECK(threads_of(shop, "inventory") < 60);
+  CHECK(shop.stop() == 0);
+  CHECK(shop.count_logged({"the plugin's process ended"}) == 0);
 }
 
 TEST_CASE("echo in Go says what it is told") {
