@@ -188,7 +188,7 @@ TEST_CASE("a Go plugin lives in little memory, and calls that wait cost it no th
   const auto clerk = shop.connect("clerk");
   check_answers(*clerk);
   check_many_at_once(*clerk); // each of the hundred waits for Echo.Say
-  CHECK(threads_of(shop, "inventory") < 60);
+  CHECK(threads_of(shop, "inventory") < 40);
   CHECK(shop.stop() == 0);
   CHECK(shop.count_logged({"the plugin's process ended"}) == 0);
 }
