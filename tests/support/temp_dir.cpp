@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace trellis::test {
 
@@ -25,11 +26,9 @@ void write_file(const std::filesystem::path &path, const std::string &text) {
 }
 
 std::string read_file(const std::filesystem::path &path) {
-  // In blocks: tests look into growing logs again and again, and byte by byte takes a sanitizer's build a second for 10
-  // MB.
-  const std::ifstream file(path, std::ios::binary);
+  std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  text << file.rdbuf();
+  text << file.rdbuf(); // block by block: by iterators a sanitized test reads a sanitized host for minutes
   return std::move(text).str();
 }
 
