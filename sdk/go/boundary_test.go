@@ -202,6 +202,17 @@ func TestCallsCarryTheTraceAndBringAnswersAndErrors(t *testing.T) {
 	created.Says(`complete 1 {"message":"x"}`)
 }
 
+func TestACallThatIsRefusedSaysWhy(t *testing.T) {
+	created := create(t, func(service *plugin.Service) {
+		plugin.RPC(service, "A.Call", func(call *plugin.Call, in message) (message, error) {
+			return plugin.CallRPC[message](call.Host(), "acme.shop@v1", "Shop.Closed", in)
+		})
+	})
+	defer created.Destroy()
+	created.Call(1, "A.Call", `{"message":"x"}`)
+	created.Says("fail 1 UnexpectedError UnexpectedError: it is closed ")
+}
+
 func TestRepliesWithoutWaitingComeOnceEachAndTheirPanicsEndHere(t *testing.T) {
 	created := create(t, func(service *plugin.Service) {
 		plugin.RPCLater(service, "A.Async", func(pending *plugin.Pending, in message) {
@@ -212,17 +223,23 @@ func TestRepliesWithoutWaitingComeOnceEachAndTheirPanicsEndHere(t *testing.T) {
 			plugin.CallRPCAsync(host, "a@v1", "Shop.Buy", in, 0, func(_ message, err error) {
 				_, ok := plugin.ErrorFields[message](err, "SoldOut")
 				check(t, ok, "sold out")
-			})
-			plugin.CallRPCAsync(host, "a@v1", "Echo.Say", in, 0, func(message, error) { panic("in a reply") })
-			plugin.CallRPCAsync(host, "a@v1", "Echo.Say", in, 0, func(out message, err error) {
+				// A reply may call and wait.
+				out, err := plugin.CallRPC[message](host, "a@v1", "Echo.Say", in)
 				check(t, err == nil && pending.Complete(out) == nil, "reply")
 			})
+		})
+		plugin.RPCLater(service, "A.Panics", func(pending *plugin.Pending, in message) {
+			plugin.CallRPCAsync(pending.Host(), "a@v1", "Echo.Say", in, 0, func(message, error) { panic("in a reply") })
 		})
 	})
 	defer created.Destroy()
 	created.Call(1, "A.Async", `{"message":"x"}`)
-	created.Says(`log 4 a reply's function panicked {"panic":"in a reply"`)
+	created.Says("call a@v1 Shop.Buy 00-trace")
+	created.Says("call a@v1 Echo.Say 00-trace")
 	created.Says(`complete 1 {"message":"x"}`)
+	created.Call(2, "A.Panics", `{"message":"x"}`)
+	created.Says("call a@v1 Echo.Say 00-trace")
+	created.Says(`log 4 a reply's function panicked {"panic":"in a reply"`)
 }
 
 func TestListenersGetTheirEventsAndTheirFailuresAreTold(t *testing.T) {

@@ -36,7 +36,7 @@ func statusOf(err error, sink C.trellis_error_sink) C.trellis_status {
 
 //export trellisGoCreate
 func trellisGoCreate(table *C.trellis_host, out **C.trellis_plugin, sink C.trellis_error_sink) C.trellis_status {
-	host := &Host{table: table, gate: newGate()}
+	host := newHost(table)
 	service := &Service{
 		host:    host,
 		rpcs:    map[string]func(*Call){},

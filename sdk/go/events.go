@@ -41,12 +41,12 @@ type Published struct {
 	Duplicate bool   `json:"duplicate"` // the stream had it already, which is as good
 }
 
-func (h *Host) event(how C.int32_t, contract, name string, payload any, done C.uintptr_t) ([]byte, error) {
+func (h *Host) event(lane lane, how C.int32_t, contract, name string, payload any, done C.uintptr_t) ([]byte, error) {
 	text, err := encode(payload)
 	if err != nil {
 		return nil, &HostError{Status: Invalid, Type: "ValidationError", Message: "the payload: " + err.Error()}
 	}
-	return h.ask(func(result *C.trellis_go_result) {
+	return h.askIn(lane, func(result *C.trellis_go_result) {
 		contractData, contractSize := lend(contract)
 		nameData, nameSize := lend(name)
 		payloadData, payloadSize := bytesOf(text)
@@ -60,7 +60,7 @@ func (h *Host) event(how C.int32_t, contract, name string, payload any, done C.u
 // Publish publishes an event that the contract owns, or uses with publish, and waits until the stream has it. The
 // payload's header is made by the host.
 func (h *Host) Publish(contract, event string, payload any) (Published, error) {
-	text, err := h.event(C.TRELLIS_GO_PUBLISH, contract, event, payload, 0)
+	text, err := h.event(h.lanes.slow, C.TRELLIS_GO_PUBLISH, contract, event, payload, 0)
 	if err != nil {
 		return Published{}, err
 	}
@@ -70,12 +70,12 @@ func (h *Host) Publish(contract, event string, payload any) (Published, error) {
 // Prepare makes the event without sending it: JSON that can be stored and published later, any number of times, as the
 // same event.
 func (h *Host) Prepare(contract, event string, payload any) (json.RawMessage, error) {
-	return h.event(C.TRELLIS_GO_PREPARE, contract, event, payload, 0)
+	return h.event(h.lanes.quick, C.TRELLIS_GO_PREPARE, contract, event, payload, 0)
 }
 
 // PublishPrepared publishes what Prepare made. limit 0: 5 seconds.
 func (h *Host) PublishPrepared(prepared json.RawMessage, limit time.Duration) (Published, error) {
-	text, err := h.ask(func(result *C.trellis_go_result) {
+	text, err := h.askIn(h.lanes.slow, func(result *C.trellis_go_result) {
 		data, size := bytesOf(prepared)
 		C.trellis_go_publish_prepared(h.table, data, size, milliseconds(limit), result)
 	})
@@ -85,11 +85,11 @@ func (h *Host) PublishPrepared(prepared json.RawMessage, limit time.Duration) (P
 	return decode[Published](text)
 }
 
-// PublishAsync doesn't wait. An error here means that done isn't called; otherwise it runs exactly once, on a thread of
-// the host, and must be quick.
+// PublishAsync doesn't wait. An error here means that done isn't called; otherwise it runs exactly once, in a goroutine
+// of its own.
 func (h *Host) PublishAsync(contract, event string, payload any, done func(error)) error {
 	handle := cgo.NewHandle(reply{host: h, run: func(_ []byte, err error) { done(err) }})
-	_, err := h.event(C.TRELLIS_GO_PUBLISH_ASYNC, contract, event, payload, C.uintptr_t(handle))
+	_, err := h.event(h.lanes.quick, C.TRELLIS_GO_PUBLISH_ASYNC, contract, event, payload, C.uintptr_t(handle))
 	if err != nil {
 		handle.Delete()
 	}

@@ -17,12 +17,17 @@ import (
 type Host struct {
 	table *C.trellis_host
 	gate  *gate
+	lanes *lanes
 	trace trace
+}
+
+func newHost(table *C.trellis_host) *Host {
+	return &Host{table: table, gate: newGate(), lanes: newLanes()}
 }
 
 type trace struct{ parent, state string }
 
-func (h *Host) inTrace(t trace) *Host { return &Host{table: h.table, gate: h.gate, trace: t} }
+func (h *Host) inTrace(t trace) *Host { return &Host{h.table, h.gate, h.lanes, t} }
 
 // Level is how loud a log line is.
 type Level int32
@@ -64,6 +69,12 @@ func kept(text C.trellis_go_text) []byte {
 
 // ask runs a function of the host that fills a result.
 func (h *Host) ask(run func(result *C.trellis_go_result)) ([]byte, error) {
+	return h.askIn(h.lanes.quick, run)
+}
+
+func (h *Host) askIn(lane lane, run func(result *C.trellis_go_result)) ([]byte, error) {
+	lane.enter()
+	defer lane.leave()
 	if !h.gate.enter() {
 		return nil, statusError(Gone)
 	}
@@ -84,6 +95,8 @@ func (h *Host) ask(run func(result *C.trellis_go_result)) ([]byte, error) {
 
 // tell runs a function of the host that has nothing but a status.
 func (h *Host) tell(run func() C.trellis_status) error {
+	h.lanes.quick.enter()
+	defer h.lanes.quick.leave()
 	if !h.gate.enter() {
 		return statusError(Gone)
 	}
@@ -155,15 +168,30 @@ func CallRPC[Out any](h *Host, contract, rpc string, input any) (Out, error) {
 
 // CallRPCWithin is CallRPC with a time limit of its own; 0 is the default.
 func CallRPCWithin[Out any](h *Host, contract, rpc string, input any, limit time.Duration) (output Out, err error) {
-	text, err := h.call(contract, rpc, input, limit, 0)
+	text, err := h.callAndWait(contract, rpc, input, limit)
 	if err != nil {
 		return output, err
 	}
 	return answer[Out](text)
 }
 
-// CallRPCAsync doesn't wait: onReply runs exactly once, on a thread of the host, and must be quick; CallRPC in there
-// would wait for itself.
+// callAndWait parks the goroutine; the host's function that waits would hold a thread of the system (lanes.go).
+func (h *Host) callAndWait(contract, rpc string, input any, limit time.Duration) ([]byte, error) {
+	type outcome struct {
+		text []byte
+		err  error
+	}
+	answered := make(chan outcome, 1)
+	handle := cgo.NewHandle(reply{host: h, run: func(text []byte, err error) { answered <- outcome{text, err} }})
+	if _, err := h.call(h.lanes.quick, contract, rpc, input, limit, C.uintptr_t(handle)); err != nil {
+		handle.Delete()
+		return h.call(h.lanes.slow, contract, rpc, input, limit, 0) // refused again, and this one says why
+	}
+	got := <-answered
+	return got.text, got.err
+}
+
+// CallRPCAsync doesn't wait: onReply runs exactly once, in a goroutine of its own.
 func CallRPCAsync[Out any](h *Host, contract, rpc string, input any, limit time.Duration, onReply func(Out, error)) {
 	reply := reply{host: h, run: func(text []byte, err error) {
 		var output Out
@@ -173,7 +201,7 @@ func CallRPCAsync[Out any](h *Host, contract, rpc string, input any, limit time.
 		onReply(output, err)
 	}}
 	handle := cgo.NewHandle(reply)
-	if _, err := h.call(contract, rpc, input, limit, C.uintptr_t(handle)); err != nil {
+	if _, err := h.call(h.lanes.quick, contract, rpc, input, limit, C.uintptr_t(handle)); err != nil {
 		handle.Delete()
 		reply.run(nil, err)
 	}
@@ -188,12 +216,14 @@ func answer[Out any](text []byte) (Out, error) {
 	return output, nil
 }
 
-func (h *Host) call(contract, rpc string, input any, limit time.Duration, reply C.uintptr_t) ([]byte, error) {
+func (h *Host) call(
+	lane lane, contract, rpc string, input any, limit time.Duration, reply C.uintptr_t,
+) ([]byte, error) {
 	text, err := encode(input)
 	if err != nil {
 		return nil, &HostError{Status: Invalid, Type: "ValidationError", Message: "the input: " + err.Error()}
 	}
-	return h.ask(func(result *C.trellis_go_result) {
+	return h.askIn(lane, func(result *C.trellis_go_result) {
 		contractData, contractSize := lend(contract)
 		nameData, nameSize := lend(rpc)
 		inputData, inputSize := bytesOf(text)
@@ -223,8 +253,12 @@ func trellisGoReplied(handle C.uintptr_t, status C.trellis_status, output C.trel
 		}
 		err = failed
 	}
-	_ = caught(waiting.host, "a reply's function", func() error {
-		waiting.run([]byte(goText(output)), err)
-		return nil
-	})
+	text := []byte(goText(output))
+	// Not here: this may be the host's network thread, or a thread that is in a function of the host already.
+	go func() {
+		_ = caught(waiting.host, "a reply's function", func() error {
+			waiting.run(text, err)
+			return nil
+		})
+	}()
 }

@@ -23,6 +23,11 @@ static inline trellis_str ts_text(const char *chars) {
   return out;
 }
 
+/* A table of the host's, TRELLIS_EXT_EVENTS for example; NULL: this host doesn't have it. */
+static inline const void *ts_extension(const trellis_host *host, const char *id) {
+  return host->get_extension(host->self, ts_text(id));
+}
+
 /* ------------------------------------------------------------------------------------------------------- reading */
 
 /* A text that is read from its front. */

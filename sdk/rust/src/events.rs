@@ -148,8 +148,9 @@ impl Listen {
 }
 
 /// What is known about an event beside its payload.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EventInfo {
+    host: Host,
     pub id: String,
     pub subject: String,
     /// Milliseconds since 1970, 0 when absent.
@@ -161,13 +162,19 @@ pub struct EventInfo {
 }
 
 impl EventInfo {
-    pub(crate) unsafe fn new(event: &trellis_event_delivery) -> Self {
+    pub(crate) unsafe fn new(host: &Host, event: &trellis_event_delivery) -> Self {
         Self {
+            host: host.in_trace(&lossy(event.traceparent), &lossy(event.tracestate)),
             id: lossy(event.id).into_owned(),
             subject: lossy(event.subject).into_owned(),
             time_unix_ms: event.time_unix_ms,
             delivery: event.delivery,
             sequence: event.sequence,
         }
+    }
+
+    /// The host's functions in the event's trace.
+    pub fn host(&self) -> &Host {
+        &self.host
     }
 }

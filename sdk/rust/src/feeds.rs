@@ -2,8 +2,8 @@
 
 use crate::fault::{ErrorSlot, Fault, HostError};
 use crate::ffi::*;
-use crate::host::{check, str_of, Host};
-use crate::json::{self, ToJson};
+use crate::host::{check, lossy, str_of, Host};
+use crate::json::{self, FromJson, ToJson};
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,18 +12,39 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type OnCancel = Box<dyn FnOnce() + Send>;
+
 /// What a stream and the host's cancellation of it share.
 #[derive(Default)]
 struct Life {
-    cancelled: Mutex<bool>,
+    state: Mutex<LifeState>,
     changed: Condvar,
 }
 
+#[derive(Default)]
+struct LifeState {
+    cancelled: bool,
+    on_cancel: Option<OnCancel>,
+}
+
 impl Life {
-    fn cancel(&self) {
-        *lock(&self.cancelled) = true;
+    fn cancel(&self, host: &Host) {
+        let mut state = lock(&self.state);
+        state.cancelled = true;
+        let on_cancel = state.on_cancel.take();
+        drop(state); // it may drop the stream
         self.changed.notify_all();
+        if let Some(run) = on_cancel {
+            crate::guard::run(host, "a stream's on_cancel", run);
+        }
     }
+}
+
+/// Who subscribes.
+struct Subscriber {
+    caller: String,
+    session_key: String,
+    request_id: String,
 }
 
 /// The open streams of a plugin.
@@ -31,21 +52,28 @@ impl Life {
 pub(crate) struct Streams(Mutex<HashMap<trellis_stream, Arc<Life>>>);
 
 impl Streams {
-    pub(crate) fn open(self: &Arc<Self>, host: Host, id: trellis_stream) -> Stream {
-        let life = Arc::new(Life::default());
+    /// # Safety
+    /// The request's stream wasn't ended yet.
+    pub(crate) unsafe fn open(self: &Arc<Self>, host: Host, request: &trellis_feed_request) -> Stream {
+        let (id, life) = (request.stream, Arc::new(Life::default()));
+        let subscriber = Subscriber {
+            caller: lossy(request.caller).into_owned(),
+            session_key: lossy(request.session_key).into_owned(),
+            request_id: lossy(request.request_id).into_owned(),
+        };
         lock(&self.0).insert(id, life.clone());
-        let stream = Stream { host, id, life, streams: self.clone(), ended: false };
+        let stream = Stream { host, id, life, subscriber, streams: self.clone(), ended: false };
         // A cancellation that came on another worker before the line above found nothing to cancel.
         if !stream.is_live() {
-            stream.life.cancel();
+            stream.life.cancel(&stream.host);
         }
         stream
     }
 
-    pub(crate) fn cancel(&self, id: trellis_stream) {
+    pub(crate) fn cancel(&self, host: &Host, id: trellis_stream) {
         let life = lock(&self.0).get(&id).cloned();
         if let Some(life) = life {
-            life.cancel();
+            life.cancel(host);
         }
     }
 }
@@ -55,6 +83,7 @@ pub struct Stream {
     host: Host,
     id: trellis_stream,
     life: Arc<Life>,
+    subscriber: Subscriber,
     streams: Arc<Streams>,
     ended: bool,
 }
@@ -93,9 +122,39 @@ impl Stream {
     /// Waits until nobody receives it any more, at most for `time`; whether that is so. For a thread that emits now and
     /// then: `while !stream.cancelled_within(interval) { stream.emit(...) }`.
     pub fn cancelled_within(&self, time: Duration) -> bool {
-        let cancelled = lock(&self.life.cancelled);
-        let waited = self.life.changed.wait_timeout_while(cancelled, time, |cancelled| !*cancelled);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let state = lock(&self.life.state);
+        let waited = self.life.changed.wait_timeout_while(state, time, |state| !state.cancelled);
+        waited.unwrap_or_else(PoisonError::into_inner).0.cancelled
+    }
+
+    /// Runs `run` once, on a worker, when nobody receives the stream any more; at once when that is so already. It has
+    /// to let go of the stream: the plugin's end waits for that. One closure: a second call replaces the first.
+    pub fn on_cancel(&self, run: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.life.state);
+        if !state.cancelled {
+            state.on_cancel = Some(Box::new(run));
+            return;
+        }
+        drop(state);
+        run();
+    }
+
+    /// What tells it from the plugin's other streams.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Who subscribes (06 §4.5), as any type that fits; [`json::Value`] always does.
+    pub fn caller<T: FromJson>(&self) -> Result<T, json::JsonError> {
+        json::from_str(&self.subscriber.caller)
+    }
+
+    pub fn session_key(&self) -> &str {
+        &self.subscriber.session_key
+    }
+
+    pub fn request_id(&self) -> &str {
+        &self.subscriber.request_id
     }
 
     /// The host's functions in the subscription's trace.

@@ -235,7 +235,7 @@ unsafe extern "C" fn feed(this: *mut c_void, request: *const trellis_feed_reques
     let name = lossy(request.surface).into_owned();
     let input = lossy(request.input).into_owned(); // an ended stream takes it away
     let host = instance.host().in_trace(&lossy(request.traceparent), &lossy(request.tracestate));
-    let stream = instance.streams.open(host, request.stream);
+    let stream = instance.streams.open(host, request);
     guard::run(instance.host(), &name, || match instance.service.feeds.get(&*name) {
         Some(handler) => handler(&input, stream),
         None => drop(stream.fail(Fault::unexpected("this plugin has no such handler"))),
@@ -243,7 +243,8 @@ unsafe extern "C" fn feed(this: *mut c_void, request: *const trellis_feed_reques
 }
 
 unsafe extern "C" fn feed_cancel(this: *mut c_void, stream: trellis_stream) {
-    Instance::of(this).streams.cancel(stream);
+    let instance = Instance::of(this);
+    instance.streams.cancel(instance.host(), stream);
 }
 
 unsafe extern "C" fn check<const NUMBER: usize>(

@@ -111,9 +111,10 @@ impl Service {
         Payload: FromJson,
         Handler: Fn(Payload, &EventInfo) -> Result<(), Fault> + Send + Sync + 'static,
     {
+        let host = self.host.clone();
         let run: EventHandler = Box::new(move |event| {
             let payload = json::from_str(&unsafe { lossy(event.payload) })?;
-            handler(payload, &unsafe { EventInfo::new(event) })
+            handler(payload, &unsafe { EventInfo::new(&host, event) })
         });
         self.listeners.push(Listener {
             contract: listen.contract.unwrap_or_else(|| self.contract.clone()),
@@ -125,8 +126,8 @@ impl Service {
         self
     }
 
-    /// Serves a feed. The handler keeps the stream, or hands it to a thread that emits, and returns: it runs on a
-    /// worker, which others wait for.
+    /// Serves a feed. The handler keeps the stream until its `on_cancel`, or hands it to a thread that emits, and
+    /// returns: it runs on a worker, which others wait for.
     pub fn feed<In, Handler>(&mut self, name: &str, handler: Handler) -> &mut Self
     where
         In: FromJson,

@@ -281,7 +281,7 @@ impl Plugin {
             stream,
             surface: lend(name),
             input: lend(input),
-            caller: lend("{}"),
+            caller: lend(r#"{"type":"user","id":"c1"}"#),
             session_key: lend("key"),
             request_id: lend("r1"),
             traceparent: lend(""),

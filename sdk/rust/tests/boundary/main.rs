@@ -3,7 +3,7 @@
 mod host;
 
 use host::Plugin;
-use std::sync::mpsc;
+use std::sync::{mpsc, Arc, Mutex};
 use std::time::Duration;
 use trellis_plugin::json::{Object, Value};
 use trellis_plugin::{record, Call, Fault, HostError, Level, Listen, Pending, Service, Status, Stream};
@@ -141,7 +141,7 @@ fn a_pending_request_is_answered_from_another_thread_or_released() {
 fn what_a_plugin_keeps_beyond_its_end_finds_nothing_there() {
     let (send, receive) = mpsc::channel();
     let plugin = create(move |service| {
-        let send = std::sync::Mutex::new(send);
+        let send = Mutex::new(send);
         service.rpc_later("A.Later", move |_: (), pending: Pending| send.lock().unwrap().send(pending).unwrap());
     });
     plugin.call(1, "A.Later", "{}");
@@ -252,6 +252,38 @@ fn a_stream_emits_until_it_is_cancelled_and_closes_when_dropped() {
     plugin.subscribe(100, "X.Watch", r#"{"message":"b"}"#);
     assert_eq!(plugin.record.next(), "emit 100 {\"message\":\"b\"}");
     assert_eq!(plugin.record.next(), "close 100");
+}
+
+#[test]
+fn a_stream_that_is_kept_is_let_go_of_when_it_is_cancelled() {
+    let kept = Arc::new(Mutex::new(Vec::<Arc<Stream>>::new()));
+    let inside = kept.clone();
+    let plugin = create(move |service| {
+        service.feed("X.Watch", move |_: (), stream: Stream| {
+            assert_eq!((stream.session_key(), stream.request_id()), ("key", "r1"));
+            assert_eq!(stream.caller::<Value>().unwrap().get("id"), Some(&Value::String("c1".into())));
+            let (stream, kept) = (Arc::new(stream), inside.clone());
+            kept.lock().unwrap().push(stream.clone());
+            let id = stream.id();
+            stream.on_cancel(move || kept.lock().unwrap().retain(|one| one.id() != id));
+        });
+        service.feed("X.Panics", |_: (), stream: Stream| {
+            stream.on_cancel(|| panic!("too late"));
+            std::mem::forget(stream);
+        });
+    });
+    plugin.subscribe(5, "X.Watch", "{}");
+    plugin.subscribe(6, "X.Watch", "{}");
+    assert_eq!(kept.lock().unwrap().len(), 2);
+    plugin.cancel(5, "X.Watch");
+    assert_eq!(plugin.record.next(), "close 5");
+    assert_eq!(kept.lock().unwrap().len(), 1);
+    plugin.subscribe(100, "X.Watch", "{}"); // cancelled before its handler ran
+    assert_eq!(plugin.record.next(), "close 100");
+    plugin.subscribe(7, "X.Panics", "{}");
+    plugin.cancel(7, "X.Panics");
+    assert_eq!(plugin.record.next(), "log 4 a stream's on_cancel panicked {\"panic\":\"too late\"}");
+    kept.lock().unwrap().clear();
 }
 
 #[test]

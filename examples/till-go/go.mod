@@ -1,0 +1,7 @@
+module till-go
+
+go 1.19
+
+require trellis/plugin v0.0.0
+
+replace trellis/plugin => ../../sdk/go
