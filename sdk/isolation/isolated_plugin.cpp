@@ -143,7 +143,6 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
                                {wanted.memory_max_mb, wanted.cpu_max_percent, wanted.threads_max});
     if (!entered) return tl::make_unexpected(entered.error());
     group = std::move(*entered);
-    memory_kills = times_out_of_memory(group);
   }
   {
     const std::lock_guard lock(mutex);
@@ -252,7 +251,7 @@ std::optional<milliseconds> IsolatedPlugin::State::ended(const PluginProcess::En
     lock.unlock();
     if (surprising || (first && phase != Phase::ended)) report(end, end.text);
     give_up({"process_ended", options.name, end.text, {}, {}});
-    if (!group.empty()) remove_group(group);
+    leave_group();
     return std::nullopt;
   }
   return crashed(end, lock);
@@ -276,8 +275,9 @@ std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::
   lock.unlock();
 
   auto cause = end.text;
-  if (!group.empty() && times_out_of_memory(group) > memory_kills)
+  if (!group.empty() && times_out_of_memory(group) > 0)
     cause += "; out of memory (memory_max_mb = " + std::to_string(wanted.memory_max_mb) + ")";
+  leave_group();
   const auto file = report(end, cause);
   fail_in_flight(cause);
   if (recent >= wanted.crash_loop_limit) {
@@ -285,10 +285,15 @@ std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::
                      " s, the last one: " + cause;
     give_up({"quarantined", options.name, why, {}, {}});
     if (options.on_quarantined) options.on_quarantined(why + (file.empty() ? "" : " (" + file + ")"));
-    if (!group.empty()) remove_group(group);
     return std::nullopt;
   }
   return pause;
+}
+
+// Of a process that has ended; the next one has a group of its own.
+void IsolatedPlugin::State::leave_group() {
+  if (!group.empty()) remove_group(group);
+  group.clear();
 }
 
 // The report's path, "" when it can't be written. Says in the log what happened.
