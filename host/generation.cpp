@@ -163,6 +163,7 @@ Result<void> Generation::State::create_isolated() {
       config.limits.max_concurrency,
       config.limits.deadline,
       host.config.state_dir,
+      std::filesystem::absolute(host.config.file).parent_path(),
       host.config.isolation_uid_base,
       [notify = host.on_quarantined, name = config.name](const std::string &why) { notify(name, why); }};
   auto made = isolation::IsolatedPlugin::create(std::move(options), api.table());

@@ -231,8 +231,8 @@ void Host::quarantine(const std::string &name, const std::string &why) {
   const auto found = slots_.find(name);
   if (found == slots_.end() || stopping_) return;
   auto &slot = *found->second;
-  slot.quarantined = why;
-  if (!slot.busy && slot.running) withdraw(slot, Phase::quarantined, why);
+  slot.quarantined = why + "; `trellis host reload` starts it again";
+  if (!slot.busy && slot.running) withdraw(slot, Phase::quarantined, slot.quarantined);
 }
 
 void Host::retire(const std::string &name) {

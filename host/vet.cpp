@@ -158,7 +158,12 @@ Result<std::vector<CheckLine>> check_config(const Config &config) {
       lines.push_back({plugin.name, false, "refused: " + vetted[i].error().text()});
     else
       lines.push_back(check_plugin(plugin, *vetted[i], policy->get(), key));
-    if (vetted[i] && vetted[i]->isolated) lines.back().text += isolation_text(plugin);
+    if (!vetted[i] || !vetted[i]->isolated || !plugin.enabled) continue;
+    lines.back().text += isolation_text(plugin);
+    if (auto kept = isolation::check_not_exposed(
+            {config.state_dir, std::filesystem::absolute(config.file).parent_path()}, plugin.isolation_settings);
+        !kept)
+      lines.back() = {plugin.name, false, "refused: " + kept.error().text()};
   }
   return lines;
 }

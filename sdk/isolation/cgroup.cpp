@@ -49,8 +49,18 @@ std::string own_path(std::string_view own) {
   return {};
 }
 
+// Only a group without processes hands controllers on, and the host can't move others away. The topmost group may, and
+// has no type.
+bool has_others(const fs::path &group, pid_t host) {
+  if (!fs::exists(group / "cgroup.type")) return false;
+  std::istringstream in(read_text(group / "cgroup.procs"));
+  for (pid_t process = 0; in >> process;)
+    if (process != host) return true;
+  return false;
+}
+
 // What can be said without changing anything.
-Result<fs::path> find_group(const fs::path &root, std::string_view own) {
+Result<fs::path> find_group(const fs::path &root, std::string_view own, pid_t host) {
   if (!fs::exists(root / "cgroup.controllers")) return failure(root, "control groups of version 2 aren't mounted here");
   auto path = own_path(own);
   if (path.empty()) return failure(root, "this process is in no control group");
@@ -61,13 +71,14 @@ Result<fs::path> find_group(const fs::path &root, std::string_view own) {
     if (!has_word(controllers, controller)) return failure(group, std::string("has no controller ") + controller);
   if (::access((group / "cgroup.subtree_control").c_str(), W_OK) != 0 || ::access(group.c_str(), W_OK) != 0)
     return failure(group, "this process may not divide it");
+  if (has_others(group, host)) return failure(group, "other processes are in it, so it can't be divided");
   return group;
 }
 
 } // namespace
 
 Result<fs::path> divisible_group(const fs::path &root, std::string_view own, pid_t host) {
-  auto group = find_group(root, own);
+  auto group = find_group(root, own, host);
   if (!group) return group;
   std::error_code problem;
   fs::create_directory(*group / kHostGroup, problem);
@@ -83,14 +94,18 @@ Result<fs::path> divisible_group() {
   return divisible_group(kRoot, read_text("/proc/self/cgroup"), ::getpid());
 }
 
-std::string why_not_divisible() {
-  const auto group = find_group(kRoot, read_text("/proc/self/cgroup"));
+std::string why_not_divisible(const fs::path &root, std::string_view own, pid_t host) {
+  const auto group = find_group(root, own, host);
   return group ? std::string() : group.error().text();
+}
+
+std::string why_not_divisible() {
+  return why_not_divisible(kRoot, read_text("/proc/self/cgroup"), ::getpid());
 }
 
 Result<fs::path> enter_group(const fs::path &parent, const std::string &name, pid_t process,
                              const GroupLimits &limits) {
-  const auto group = parent / ("plugin-" + name);
+  const auto group = parent / ("plugin-" + name + "-" + std::to_string(process));
   std::error_code problem;
   fs::create_directory(group, problem);
   if (problem) return failure(group, problem.message());

@@ -2,7 +2,10 @@
 //
 // The host needs a group of its own that it may divide: systemd's `Delegate=yes`, or a container that grants it. A
 // group with processes in it can't hand controllers on, so the host moves itself into a child of it once, "host", and
-// each plugin gets a sibling. Where this isn't possible the reason is said, and memory falls back to RLIMIT_DATA.
+// each process of a plugin gets a sibling, "plugin-NAME-PID". Rejected: one for each plugin. During a replacement the
+// old and the new process would share its limits, and run out of memory together.
+//
+// Where this isn't possible the reason is said, and memory falls back to RLIMIT_DATA.
 #pragma once
 
 #include "contracts/result.h"
@@ -23,6 +26,7 @@ struct GroupLimits {
 Result<std::filesystem::path> divisible_group(const std::filesystem::path &root, std::string_view own, pid_t host);
 Result<std::filesystem::path> divisible_group();
 // Whether divisible_group would do, changing nothing: for --check. "" when it would, else why not.
+std::string why_not_divisible(const std::filesystem::path &root, std::string_view own, pid_t host);
 std::string why_not_divisible();
 
 // Puts the process into a group of its own below `parent`. Error "cgroup".

@@ -35,9 +35,65 @@ TEST_CASE("a host that may divide its group moves into a child of it, and plugin
   CHECK(read_file(*group / "memory.max") == std::to_string(100 << 20));
   CHECK(read_file(*group / "cpu.max") == "50000 100000");
   CHECK(read_file(*group / "pids.max") == "10");
+  CHECK(group->filename() == "plugin-echo-43");
   CHECK(read_file(*group / "cgroup.procs") == "43");
+  CHECK(read_file(*group / "memory.oom.group") == "1"); // all of the plugin or nothing
+  CHECK(read_file(*group / "memory.swap.max") == "0");
   write_file(*group / "memory.events", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\n");
   CHECK(times_out_of_memory(*group) == 2);
+}
+
+TEST_CASE("a limit that isn't wanted is none, and two processes of a plugin share none") {
+  const Groups groups;
+  const auto parent = groups.dir / "system/trellis";
+  const auto old_group = enter_group(parent, "echo", 43, {.memory_mb = 100});
+  const auto new_group = enter_group(parent, "echo", 44, {.memory_mb = 200});
+  REQUIRE(old_group);
+  REQUIRE(new_group);
+  CHECK(read_file(*old_group / "memory.max") == std::to_string(100 << 20));
+  CHECK(read_file(*new_group / "memory.max") == std::to_string(200 << 20));
+  CHECK(read_file(*new_group / "cpu.max") == "max");
+  CHECK(read_file(*new_group / "pids.max") == "max");
+}
+
+TEST_CASE("controllers are handed on only after the host has left the group, each by a write of its own") {
+  // A file of a control group takes each write as a command, and this one shows the last.
+  const Groups groups;
+  write_file(groups.dir / "system/trellis/cgroup.type", "domain\n");
+  write_file(groups.dir / "system/trellis/cgroup.procs", "42\n");
+  const auto parent = divisible_group(groups.dir / "", "0::/system/trellis\n", 42);
+  REQUIRE(parent);
+  CHECK(read_file(*parent / "cgroup.subtree_control") == "+pids");
+}
+
+TEST_CASE("a group that holds other processes can't be divided, and --check knows before") {
+  const Groups groups;
+  write_file(groups.dir / "system/trellis/cgroup.type", "domain\n");
+  write_file(groups.dir / "system/trellis/cgroup.procs", "41\n42\n");
+  const auto refused = divisible_group(groups.dir / "", "0::/system/trellis\n", 42);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "cgroup");
+  CHECK(refused.error().message == "other processes are in it, so it can't be divided");
+  CHECK_FALSE(std::filesystem::exists(groups.dir / "system/trellis/host"));
+  CHECK(why_not_divisible(groups.dir / "", "0::/system/trellis\n", 42).find("Delegate=yes") != std::string::npos);
+  write_file(groups.dir / "system/trellis/cgroup.procs", "42\n");
+  CHECK(why_not_divisible(groups.dir / "", "0::/system/trellis\n", 42).empty());
+}
+
+TEST_CASE("a group is gone after its process") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "plugin-echo-43"); // the kernel's has no files that count
+  remove_group(dir / "plugin-echo-43");
+  CHECK_FALSE(std::filesystem::exists(dir / "plugin-echo-43"));
+}
+
+TEST_CASE("limits that can't be written are an error with the group's name") {
+  const Groups groups;
+  std::filesystem::create_directories(groups.dir / "system/trellis/plugin-echo-43/cpu.max"); // no file
+  const auto refused = enter_group(groups.dir / "system/trellis", "echo", 43, {.cpu_percent = 50});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().where.ends_with("plugin-echo-43"));
+  CHECK(refused.error().message == "its limits can't be set");
 }
 
 TEST_CASE("a host that is in its child already divides the same group") {

@@ -315,12 +315,19 @@ private:
   std::map<std::pair<std::uint32_t, std::string_view>, const trellis_handler *> by_name_;
 };
 
+// When memory runs out, this goes before the host. What is not dumpable has a /proc that belongs to root, so this comes
+// first; at that time the process knows nothing yet that could be read in it.
+void offer_memory_first() {
+  ::prctl(PR_SET_DUMPABLE, 1);
+  std::ofstream("/proc/self/oom_score_adj") << 500;
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 } // namespace
 
 void run_child(std::string plugin, const EntryCheck &check_entry) {
-  ::prctl(PR_SET_DUMPABLE, 0);
-  ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str());  // the kernel cuts it at 15 bytes
-  std::ofstream("/proc/self/oom_score_adj") << 500; // when memory runs out, this goes before the host
+  offer_memory_first();
+  ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str()); // the kernel cuts it at 15 bytes
   HostLink link(kChildSocket);
   auto first = link.receive();
   const auto settings = CreateSettings::read(first.frame);

@@ -23,6 +23,19 @@ constexpr std::chrono::seconds kLogWindow{10};
 constexpr std::size_t kStackMb = 8;  // of a thread, in RLIMIT_DATA
 constexpr std::size_t kSpareMb = 64; // for what is no plugin's
 
+// What is lost without control groups of what somebody asked for; "" when nothing is.
+struct WithoutGroups {
+  std::string unlimited, weaker;
+};
+WithoutGroups without_groups(const IsolationSettings &settings) {
+  WithoutGroups lost;
+  if (settings.cpu_max_percent > 0) lost.unlimited = "no limit of the processor (cpu_max_percent)";
+  if (::geteuid() != 0) // RLIMIT_NPROC would count those of the host too
+    lost.unlimited += std::string(lost.unlimited.empty() ? "" : ", ") + "no limit of threads (threads_max)";
+  if (settings.memory_max_mb > 0) lost.weaker = "memory is limited by RLIMIT_DATA alone (memory_max_mb)";
+  return lost;
+}
+
 } // namespace
 
 IsolatedPlugin::State::State(Options given, const trellis_host *given_host)
@@ -37,6 +50,7 @@ IsolatedPlugin::State::State(Options given, const trellis_host *given_host)
 // Everything that the process is told before it loads the plugin.
 Result<void> IsolatedPlugin::State::prepare() {
   const auto &wanted = options.settings;
+  if (auto kept = check_not_exposed({options.state_dir, options.config_dir}, wanted); !kept) return kept;
   auto made = plugin_folder(options.state_dir, options.name, wanted.user, options.uid_base);
   if (!made) return tl::make_unexpected(made.error());
   folder = std::move(*made);
@@ -53,11 +67,16 @@ Result<void> IsolatedPlugin::State::prepare() {
   settings.workers = options.max_concurrency;
   settings.sandbox = {folder.user, folder.user,    wanted.open_files_max, wanted.threads_max,
                       0,           wanted.network, folder.path.string(),  wanted.read_paths};
-  if (auto group_found = divisible_group()) {
+  auto group_found = divisible_group();
+  if (group_found) {
     parent_group = std::move(*group_found);
-  } else if (wanted.memory_max_mb > 0) {
-    settings.sandbox.data_bytes = (wanted.memory_max_mb + kSpareMb + kStackMb * (options.max_concurrency + 2)) << 20;
+    return {};
   }
+  if (wanted.memory_max_mb > 0)
+    settings.sandbox.data_bytes = (wanted.memory_max_mb + kSpareMb + kStackMb * (options.max_concurrency + 2)) << 20;
+  if (const auto lost = without_groups(wanted).unlimited; !lost.empty())
+    log(TRELLIS_LOG_WARN, "isolation is incomplete: " + lost,
+        JsonObjectText().text("why", group_found.error().text()).str());
   return {};
 }
 
@@ -124,7 +143,6 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
                                {wanted.memory_max_mb, wanted.cpu_max_percent, wanted.threads_max});
     if (!entered) return tl::make_unexpected(entered.error());
     group = std::move(*entered);
-    memory_kills = times_out_of_memory(group);
   }
   {
     const std::lock_guard lock(mutex);
@@ -233,7 +251,7 @@ std::optional<milliseconds> IsolatedPlugin::State::ended(const PluginProcess::En
     lock.unlock();
     if (surprising || (first && phase != Phase::ended)) report(end, end.text);
     give_up({"process_ended", options.name, end.text, {}, {}});
-    if (!group.empty()) remove_group(group);
+    leave_group();
     return std::nullopt;
   }
   return crashed(end, lock);
@@ -257,8 +275,9 @@ std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::
   lock.unlock();
 
   auto cause = end.text;
-  if (!group.empty() && times_out_of_memory(group) > memory_kills)
+  if (!group.empty() && times_out_of_memory(group) > 0)
     cause += "; out of memory (memory_max_mb = " + std::to_string(wanted.memory_max_mb) + ")";
+  leave_group();
   const auto file = report(end, cause);
   fail_in_flight(cause);
   if (recent >= wanted.crash_loop_limit) {
@@ -266,10 +285,15 @@ std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::
                      " s, the last one: " + cause;
     give_up({"quarantined", options.name, why, {}, {}});
     if (options.on_quarantined) options.on_quarantined(why + (file.empty() ? "" : " (" + file + ")"));
-    if (!group.empty()) remove_group(group);
     return std::nullopt;
   }
   return pause;
+}
+
+// Of a process that has ended; the next one has a group of its own.
+void IsolatedPlugin::State::leave_group() {
+  if (!group.empty()) remove_group(group);
+  group.clear();
 }
 
 // The report's path, "" when it can't be written. Says in the log what happened.
@@ -389,15 +413,25 @@ bool isolation_guards_files() {
   return landlock_version() > 0 || ::geteuid() == 0;
 }
 
+Result<void> check_not_exposed(const std::vector<std::filesystem::path> &folders, const IsolationSettings &settings) {
+  if (::geteuid() == 0) return {}; // the plugin's user is another one
+  for (const auto &folder : folders)
+    if (const auto above = readable_path_above(folder, settings.read_paths); !above.empty())
+      return trellis::fail("isolation_exposed", folder.string(),
+                           "isolated plugins may read what lies below " + above + ", and have this host's user",
+                           "the host's folders elsewhere, or a host that runs as root");
+  return {};
+}
+
 std::vector<std::string> isolation_gaps(const IsolationSettings &settings) {
   std::vector<std::string> gaps;
   if (landlock_version() == 0) gaps.emplace_back("no Landlock: files are kept from it by owner and mode only");
-  if (const auto why = why_not_divisible(); !why.empty()) {
-    std::string lost = settings.cpu_max_percent > 0 ? "no limit of the processor (cpu_max_percent)" : "";
-    if (settings.memory_max_mb > 0)
-      lost += std::string(lost.empty() ? "" : ", and ") + "memory is limited by RLIMIT_DATA alone";
-    if (!lost.empty()) gaps.push_back(lost + ": " + why);
-  }
+  const auto why = why_not_divisible();
+  if (why.empty()) return gaps;
+  const auto lost = without_groups(settings);
+  for (const auto &part : {lost.unlimited, lost.weaker})
+    if (!part.empty()) gaps.push_back(part);
+  if (!lost.unlimited.empty() || !lost.weaker.empty()) gaps.back() += ": " + why;
   return gaps;
 }
 

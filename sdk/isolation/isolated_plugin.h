@@ -36,13 +36,15 @@ public:
     std::size_t max_concurrency = 8;
     std::chrono::milliseconds deadline{10'000}; // of a request
     std::filesystem::path state_dir;            // crashes/ and data folders lie here
+    std::filesystem::path config_dir;           // of trellis.toml
     std::size_t uid_base = 0;
     // [any thread; be quick] It crashed too often and stays down.
     std::function<void(const std::string &why)> on_quarantined;
   };
 
   // [may block] Starts the process and makes the instance in it. `host` outlives this object. Errors:
-  // "isolation_folder", "isolation_spawn", "sandbox", "create_failed" and those of loading.
+  // "isolation_exposed" when it could read the host's files, "isolation_folder", "isolation_spawn", "sandbox",
+  // "create_failed" and those of loading.
   static Result<std::unique_ptr<IsolatedPlugin>> create(Options options, const trellis_host *host);
   ~IsolatedPlugin(); // ends the process
   IsolatedPlugin(const IsolatedPlugin &) = delete;
@@ -70,6 +72,10 @@ private:
 
 // Whether this system keeps the host's own files from an isolated process: Landlock, or a user of its own.
 bool isolation_guards_files();
+
+// Error "isolation_exposed" when a plugin with the host's user could read one of these folders of the host: rules of
+// Landlock have no exceptions, so a state folder below /usr would be as readable as /usr.
+Result<void> check_not_exposed(const std::vector<std::filesystem::path> &folders, const IsolationSettings &settings);
 
 // What of `settings` this system can't do, for --check and the log: empty when it can do all of it.
 std::vector<std::string> isolation_gaps(const IsolationSettings &settings);

@@ -54,7 +54,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
 
   CreateSettings settings;
   PluginFolder folder;
-  std::filesystem::path parent_group, group; // control groups; "" without
+  std::filesystem::path parent_group; // control group to divide; "" without
   PluginTable table;
   std::atomic<std::size_t> outstanding = 0; // questions of the process whose answers are still to come
 
@@ -89,7 +89,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   std::deque<std::string> last_lines;
 
   // Of the supervising thread alone.
-  std::size_t memory_kills = 0;
+  std::filesystem::path group; // of the process; "" without
   Clock::time_point log_window;
   std::size_t logged = 0, unlogged = 0;
 
@@ -112,6 +112,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   std::optional<std::chrono::milliseconds> ended(const PluginProcess::End &end);
   std::optional<std::chrono::milliseconds> crashed(const PluginProcess::End &end, std::unique_lock<std::mutex> &lock);
   std::string report(const PluginProcess::End &end, const std::string &cause);
+  void leave_group();
   void give_up(const Error &why);
   void fail_in_flight(const std::string &why);
   void fail_held(const std::string &why);

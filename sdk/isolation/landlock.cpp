@@ -4,10 +4,12 @@
 // numbers that are needed stand here.
 #include "isolation/sandbox.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <initializer_list>
+#include <string_view>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -140,6 +142,25 @@ Result<void> restrict_files(const SandboxPlan &plan) {
     if (auto added = rules.allow(plan.data_dir.c_str(), rules.handled() & ~kMakeDevices & ~kExecute); !added)
       return added;
   return rules.enforce();
+}
+
+std::string readable_path_above(const std::filesystem::path &path, const std::vector<std::string> &read_paths) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  const auto real = [&](const fs::path &given) {
+    const auto found = fs::weakly_canonical(given, problem);
+    return problem ? fs::absolute(given, problem).lexically_normal() : found;
+  };
+  const auto wanted = real(path / "");
+  const auto is_above = [&](const std::string &above) {
+    const auto folder = real(above);
+    return std::mismatch(folder.begin(), folder.end(), wanted.begin(), wanted.end()).first == folder.end();
+  };
+  for (const char *above : kReadable)
+    if (std::string_view(above) != "/proc/self" && is_above(above)) return above;
+  for (const auto &above : read_paths)
+    if (is_above(above)) return above;
+  return {};
 }
 
 } // namespace trellis::isolation

@@ -69,7 +69,7 @@ Result<std::vector<std::string>> enter_sandbox(const SandboxPlan &plan) {
     done = restrict_files(plan);
   else if (done)
     missing.emplace_back("Landlock (the kernel has none): files are kept from it by their owner and mode only");
-  if (done) done = restrict_system_calls(plan.network);
+  if (done) done = restrict_system_calls(plan);
   if (!done) return tl::make_unexpected(done.error());
   return missing;
 }

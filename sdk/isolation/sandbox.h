@@ -10,6 +10,7 @@
 #include "contracts/result.h"
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct SandboxPlan {
   bool network = true;                 // IP sockets
   std::string data_dir;                // may be read and written; "" for none
   std::vector<std::string> read_paths; // may be read, beside the system's libraries and settings
+
+  bool shares_user() const { return uid == 0; } // the host's: modes and owners of files keep it from nothing
 };
 
 // [one thread, before any other thread exists] Applies it to this process for good. Errors: "sandbox" when a part that
@@ -47,7 +50,10 @@ inline constexpr bool kSanitized = false;
 int landlock_version();
 
 // The parts.
-Result<void> restrict_files(const SandboxPlan &plan); // Landlock
-Result<void> restrict_system_calls(bool network);     // seccomp
+Result<void> restrict_files(const SandboxPlan &plan);        // Landlock
+Result<void> restrict_system_calls(const SandboxPlan &plan); // seccomp
+
+// Which of the paths that every isolated plugin may read, or of `read_paths`, `path` lies at or below; "" for none.
+std::string readable_path_above(const std::filesystem::path &path, const std::vector<std::string> &read_paths);
 
 } // namespace trellis::isolation

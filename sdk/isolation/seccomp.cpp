@@ -2,15 +2,22 @@
 //
 // A forbidden call fails with EPERM and doesn't end the process: libraries try things and go on without them. clone3
 // answers ENOSYS, because its flags lie in memory where a filter can't see them; the C library then uses clone.
+//
+// A plugin with the host's own user could do one thing more: change modes, owners, times and attributes of the host's
+// files, which Landlock (as of version 7) doesn't guard. So it can't do that by path, not even in its own folder; with
+// a descriptor it can, because Landlock decides what it may open.
 #include "isolation/sandbox.h"
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,7 +40,7 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_RISCV64;
 constexpr long kPidfdSendSignal = 424, kIoUringSetup = 425, kIoUringEnter = 426, kIoUringRegister = 427;
 constexpr long kOpenTree = 428, kMoveMount = 429, kFsopen = 430, kFsconfig = 431, kFsmount = 432, kFspick = 433;
 constexpr long kPidfdOpen = 434, kClone3 = 435, kPidfdGetfd = 438, kProcessMadvise = 440, kMountSetattr = 442;
-constexpr long kProcessMrelease = 448;
+constexpr long kProcessMrelease = 448, kFchmodat2 = 452, kSetxattrat = 463, kRemovexattrat = 466, kFileSetattr = 469;
 
 constexpr long kForbidden[] = {
 #ifdef SYS_fork
@@ -62,6 +69,14 @@ constexpr long kForbidden[] = {
     SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_personality, SYS_vhangup, kIoUringSetup,
     kIoUringEnter, kIoUringRegister};
 
+// By path, on files of its user.
+constexpr long kOnFilesOfItsUser[] = {
+#ifdef SYS_chmod
+    SYS_chmod,        SYS_chown,   SYS_lchown,     SYS_utime,    SYS_utimes,    SYS_futimesat,
+#endif
+    SYS_fchmodat,     kFchmodat2,  SYS_fchownat,   SYS_setxattr, SYS_lsetxattr, SYS_removexattr,
+    SYS_lremovexattr, kSetxattrat, kRemovexattrat, kFileSetattr};
+
 // Those whose first argument is a process: its own only.
 constexpr long kOnlyOnItself[] = {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
 // 0 means the caller.
@@ -74,8 +89,12 @@ public:
     lines_.push_back({code, if_true, if_false, value});
   }
   void load(std::size_t offset) { add(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
-  // The low half of an argument: every one that is looked at is an int.
+  // The low half of an argument: nearly every one that is looked at is an int.
   void load_argument(unsigned i) { load(offsetof(seccomp_data, args) + i * sizeof(std::uint64_t)); }
+  void load_high_half_of_argument(unsigned i) {
+    load(offsetof(seccomp_data, args) + i * sizeof(std::uint64_t) + sizeof(std::uint32_t));
+  }
+  void keep_bits(std::uint32_t bits) { add(BPF_ALU | BPF_AND | BPF_K, bits); }
   void load_number() { load(offsetof(seccomp_data, nr)); }
   void refuse(int error) { add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error)); }
   void allow() { add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW); }
@@ -141,6 +160,24 @@ void guard_prctl(Program &program) {
   program.allow();
 }
 
+// Data that arrives at a descriptor can raise a signal at its owner, any signal, and the owner be another process.
+void no_signals_by_descriptor(Program &program) {
+  program.when(SYS_fcntl, 8);
+  program.load_argument(1);
+  for (const long command : {F_SETOWN, F_SETOWN_EX, F_SETSIG}) {
+    program.when(command, 1);
+    program.refuse(EPERM);
+  }
+  program.allow();
+  program.when(SYS_ioctl, 8);
+  program.load_argument(1);
+  for (const long request : {FIOSETOWN, SIOCSPGRP, TIOCSTI}) { // and no typing into a terminal
+    program.when(request, 1);
+    program.refuse(EPERM);
+  }
+  program.allow();
+}
+
 void ip_sockets_only(Program &program, bool network) {
   program.when(SYS_socket, static_cast<std::uint8_t>(network ? 6 : 2));
   program.load_argument(0);
@@ -151,11 +188,39 @@ void ip_sockets_only(Program &program, bool network) {
     program.allow();
   }
   program.refuse(EACCES);
+  // Datagrams of a pair can be sent elsewhere: to the system's log, to a service manager.
+  program.when(SYS_socketpair, 7);
+  program.load_argument(1);
+  program.keep_bits(0xf); // without SOCK_CLOEXEC and the like
+  program.when(SOCK_STREAM, 1);
+  program.allow();
+  program.when(SOCK_SEQPACKET, 1);
+  program.allow();
+  program.refuse(EACCES);
+}
+
+void leave_files_of_its_user(Program &program) {
+  for (const long call : kOnFilesOfItsUser) {
+    program.when(call, 1);
+    program.refuse(EPERM);
+  }
+  if (landlock_version() < 3) { // Landlock guards this from then on
+    program.when(SYS_truncate, 1);
+    program.refuse(EPERM);
+  }
+  // Without a path it means the descriptor.
+  program.when(SYS_utimensat, 6);
+  program.load_argument(1);
+  program.when(0, 3);
+  program.load_high_half_of_argument(1);
+  program.when(0, 1);
+  program.allow();
+  program.refuse(EPERM);
 }
 
 } // namespace
 
-Result<void> restrict_system_calls(bool network) {
+Result<void> restrict_system_calls(const SandboxPlan &plan) {
   Program program;
   check_architecture(program);
   for (const long call : kForbidden) {
@@ -168,7 +233,9 @@ Result<void> restrict_system_calls(bool network) {
     only_on(program, call, true);
   threads_only(program);
   guard_prctl(program);
-  ip_sockets_only(program, network);
+  no_signals_by_descriptor(program);
+  ip_sockets_only(program, plan.network);
+  if (plan.shares_user()) leave_files_of_its_user(program);
   program.allow();
   return program.install();
 }
