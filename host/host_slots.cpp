@@ -147,8 +147,8 @@ void Host::activate(Slot &slot) {
 void Host::start_generation(Slot &slot, LoadedCode code) {
   const bool retried = slot.retry_pause.count() > 0; // an attempt like the last one is no news
   if (!slot.running && !retried) enter(slot, Phase::starting);
-  auto fresh =
-      std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(), slot.bindings, code);
+  auto fresh = std::make_shared<Generation>(parts(), slot.config, slot.vetted->artifact, slot.key->clone(),
+                                            slot.bindings, std::move(code));
   const auto result = std::make_shared<Result<void>>();
   const auto left = std::make_shared<bool>(false);
   run_on(

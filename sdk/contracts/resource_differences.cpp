@@ -82,8 +82,10 @@ std::string overlaid(const JsonValue &current, const JsonValue &wanted,
 
 std::string differences_text(const Differences &differences) {
   std::string out;
-  for (const auto &[member, current, wanted] : differences)
-    out += (out.empty() ? "" : ", ") + member + " is " + current + " (wanted " + wanted + ")";
+  for (const auto &[member, current, wanted] : differences) {
+    if (!out.empty()) out += ", ";
+    out.append(member).append(" is ").append(current).append(" (wanted ").append(wanted).append(")");
+  }
   return out;
 }
 
