@@ -7,6 +7,7 @@
 #include "policy/session_keys.h"
 #include "wire/ulid.h"
 #include <algorithm>
+#include <malloc.h>
 #include <set>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kGiveBackEvery{60};
 constexpr std::chrono::seconds kStopGrace{5}; // beyond `drain`, for a plugin's own stop and the last replies
 
 } // namespace
@@ -91,12 +93,10 @@ bool Host::run() {
   post([this] { apply(config_.plugins); });
   while (!(stopping_ && slots_.empty())) {
     if (stopping_) stop_control_plane();
+    give_memory_back();
     std::unique_lock lock(mutex_);
     const auto some = [this] { return !messages_.empty(); };
-    const auto wake = next_wake();
-    if (!wake) {
-      arrived_.wait(lock, some);
-    } else if (!arrived_.wait_until(lock, *wake, some)) {
+    if (!arrived_.wait_until(lock, next_wake(), some)) {
       if (stopping_) {
         report_hung();
         return false;
@@ -115,13 +115,21 @@ bool Host::run() {
   return left_behind_.empty();
 }
 
-// When there is something to do without a message; nullopt: never.
-std::optional<Clock::time_point> Host::next_wake() const {
+// When there is something to do without a message.
+Clock::time_point Host::next_wake() const {
   if (stopping_) return stop_deadline_;
-  std::optional<Clock::time_point> first;
+  auto first = give_back_at_;
   for (const auto &[name, slot] : slots_)
-    if (slot->retry_at && (!first || *slot->retry_at < *first)) first = slot->retry_at;
+    if (slot->retry_at) first = std::min(first, *slot->retry_at);
   return first;
+}
+
+// Generations and connections that ended leave free pages in the allocator, which it keeps: a host with short JWTs and
+// many reloads would grow for hours before it settles.
+void Host::give_memory_back() {
+  if (Clock::now() < give_back_at_) return;
+  ::malloc_trim(0);
+  give_back_at_ = Clock::now() + kGiveBackEvery;
 }
 
 // A plugin that never comes back from create, start or stop must not keep the process for ever.

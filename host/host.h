@@ -136,7 +136,8 @@ private:
   void stop_all();
   void stop_control_plane();
   void report_hung() const;
-  std::optional<std::chrono::steady_clock::time_point> next_wake() const;
+  std::chrono::steady_clock::time_point next_wake() const;
+  void give_memory_back();
 
   // Runs `work` on the slot's own thread, then `done` on the control thread.
   void catch_up(Slot &slot);
@@ -163,6 +164,7 @@ private:
   std::size_t inspections_ = 0; // under way
   std::size_t questions_ = 0;   // to policy, unanswered
   bool stopping_ = false;
+  std::chrono::steady_clock::time_point give_back_at_;  // when the allocator's free pages go back to the system
   std::chrono::steady_clock::time_point stop_deadline_; // when a plugin that hangs is given up
   bool rotate_all_ = false; // connections of all that use other contracts, once contracts are published
   bool settled_ = false;
