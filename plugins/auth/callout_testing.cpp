@@ -61,7 +61,7 @@ bool is_marker(const Headers &headers) {
 
 // ---------------------------------------------------------------- journal
 
-void Journal::add(Sent sent) {
+void Journal::add(const Sent &sent) {
   std::function<void(const Sent &)> look;
   {
     const std::lock_guard lock(mutex_);
@@ -132,7 +132,8 @@ void RecordingTransport::request(const Outbound &message, std::chrono::milliseco
   on_reply(std::make_unique<TextMessage>(Sent{name_, "_INBOX.x", std::move(*text), {}}, "", nullptr));
 }
 
-bool RecordingTransport::deliver(std::string subject, std::string reply, std::string payload, Headers headers) {
+bool RecordingTransport::deliver(const std::string &subject, const std::string &reply, const std::string &payload,
+                                 const Headers &headers) {
   std::vector<std::shared_ptr<OnMessage>> receivers;
   {
     const std::lock_guard lock(mutex_);

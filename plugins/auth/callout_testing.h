@@ -35,7 +35,7 @@ struct Sent {
 // One journal for all connections, so that tests see the order of effects.
 class Journal {
 public:
-  void add(Sent sent);
+  void add(const Sent &sent);
   std::vector<Sent> all() const;
   std::vector<Sent> with_prefix(std::string_view subject_prefix) const;
   // Runs for every message before it is answered (the database as it is then, or a hold).
@@ -60,7 +60,8 @@ public:
 
   // Hands a message to the subscriptions of its subject; false when there are none. Answers go into the journal, with
   // the reply subject as subject.
-  bool deliver(std::string subject, std::string reply, std::string payload, Headers headers = {});
+  bool deliver(const std::string &subject, const std::string &reply, const std::string &payload,
+               const Headers &headers = {});
   // The live values of a bucket, by key.
   std::map<std::string, std::string> bucket(std::string_view name) const;
   void break_streams(bool broken) { broken_ = broken; } // no JetStream answers: no responders

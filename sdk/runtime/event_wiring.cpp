@@ -37,7 +37,7 @@ Result<void> EventWiring::open() {
   for (const auto &registration : config_.registrations) {
     if (!registration.group.empty()) continue;
     auto &live = live_.emplace_back(Live{&registration, {}, {}});
-    const auto done = subscribe(live);
+    auto done = subscribe(live);
     if (!done && done.error().code != kNotKnown) return done;
     if (!done) config_.report({EventReport::Kind::not_started, registration.name, done.error().text()});
   }

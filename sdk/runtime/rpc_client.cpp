@@ -172,7 +172,7 @@ void RpcClient::call(const RpcMethod &method, std::string_view input, const Call
   const auto since = Clock::now();
   auto request = prepare(method, input, options);
   if (!request) {
-    const CallResult refused = tl::make_unexpected(std::move(request.error()));
+    CallResult refused = tl::make_unexpected(std::move(request.error()));
     observe(method, refused, since);
     return on_result(refused);
   }
@@ -188,7 +188,7 @@ CallResult RpcClient::call_and_wait(const RpcMethod &method, std::string_view in
   const auto since = Clock::now();
   auto request = prepare(method, input, options);
   if (!request) {
-    const CallResult refused = tl::make_unexpected(std::move(request.error()));
+    CallResult refused = tl::make_unexpected(std::move(request.error()));
     observe(method, refused, since);
     return refused;
   }
