@@ -1,6 +1,8 @@
 #include "isolation/child.h"
 
+#include "abi/health_table.h"
 #include "isolation/abi_frames.h"
+#include "isolation/asked.h"
 #include "isolation/child_host.h"
 #include "isolation/child_process.h"
 #include "isolation/crash_area.h"
@@ -19,6 +21,7 @@
 namespace trellis::isolation {
 namespace {
 
+constexpr std::uint32_t kMaxHandlers = (kMaxFrameNumbers - 4) / 2; // two numbers each in a description
 constexpr char kCodePath[] = "/proc/self/fd/4"; // kChildArtifact; stays open as long as its code is mapped
 
 std::int64_t unix_ms_now() {
@@ -42,8 +45,11 @@ public:
         lifecycle_(1, use_signal_stack), workers_(settings.workers, use_signal_stack),
         host_(link, callbacks_, settings.config_json, settings.identity_json) {}
 
-  void begin(std::uint64_t id) {
+  // False when the system has no thread for each of what follows; asked for before the plugin can take them all.
+  bool begin(std::uint64_t id) {
+    if (!callbacks_.begin() || !lifecycle_.begin() || !workers_.begin()) return false;
     lifecycle_.post([this, id] { create(id); });
+    return true;
   }
 
   // [main thread]
@@ -76,20 +82,11 @@ private:
     workers_.post([run, kept = std::make_shared<ReceivedFrame>(std::move(received))] { run(kept->frame); });
   }
 
-  void answer(std::uint64_t id, trellis_status status, std::string_view output = {}, const KeptError *error = nullptr) {
-    if (link_.send(answer_frame(id, status, output, error))) return;
-    link_.send(answer_frame(id, TRELLIS_E_TOO_LARGE));
-  }
-  void refuse(std::uint64_t id, const Error &problem) {
-    const KeptError error{true, problem.code, problem.text(), {}, {}};
-    answer(id, TRELLIS_E_FAILED, {}, &error);
-  }
-
   void pong(std::uint64_t id) {
     const auto counts = workers_.counts();
     link_.send({FrameKind::pong,
                 id,
-                {counts.running, counts.waiting, static_cast<std::uint64_t>(counts.since_progress.count())},
+                {counts.idle, counts.waiting, static_cast<std::uint64_t>(counts.since_progress.count())},
                 {}});
   }
 
@@ -109,35 +106,37 @@ private:
   }
 
   void create(std::uint64_t id) {
+    Asked asked(link_, id);
+    if (const auto made = make_instance(); !made) return asked.refuse(made.error());
+    described_.store(true, std::memory_order_release);
+    if (!asked.answer(description(id)))
+      asked.refuse({"create_failed", plugin_name_, "its table of handlers is too large", {}, {}});
+  }
+
+  Result<void> make_instance() {
     const auto entry = load();
-    if (!entry) return refuse(id, entry.error());
+    if (!entry) return tl::make_unexpected(entry.error());
     entry_ = *entry;
     KeptError words;
     const auto status = entry_->create(host_.table(), &plugin_, words.sink());
     if (status != TRELLIS_OK || !plugin_)
-      return refuse(
-          id,
-          {"create_failed", plugin_name_, words.text("create failed with status " + std::to_string(status)), {}, {}});
+      return trellis::fail("create_failed", plugin_name_,
+                           words.text("create failed with status " + std::to_string(status)));
     if (!TRELLIS_HAS(trellis_plugin, plugin_, handlers))
-      return refuse(id, {"create_failed", plugin_name_, "the plugin struct is smaller than its first version", {}, {}});
-    find_health();
+      return trellis::fail("create_failed", plugin_name_, "the plugin struct is smaller than its first version");
+    if (handler_count() > kMaxHandlers)
+      return trellis::fail("create_failed", plugin_name_, std::to_string(handler_count()) + " handlers",
+                           std::to_string(kMaxHandlers) + " at most, or isolation = \"none\"");
+    auto health = read_health_table(*plugin_, plugin_name_);
+    if (!health) return tl::make_unexpected(health.error());
+    health_ = std::move(*health);
     for (std::uint32_t i = 0; i < handler_count(); ++i)
       if (const auto *handler = plugin_->handlers[i]; handler && TRELLIS_HAS(trellis_handler, handler, name))
         by_name_.emplace(std::pair(handler->kind, view(handler->name)), handler);
-    described_.store(true, std::memory_order_release);
-    if (!link_.send(description(id)))
-      refuse(id, {"create_failed", plugin_name_, "its table of handlers is too large", {}, {}});
+    return {};
   }
 
   std::uint32_t handler_count() const { return plugin_->handlers ? plugin_->handler_count : 0; }
-
-  void find_health() {
-    if (!TRELLIS_HAS(trellis_plugin, plugin_, get_extension) || !plugin_->get_extension) return;
-    const auto *found =
-        static_cast<const trellis_health_v1 *>(plugin_->get_extension(plugin_->self, str(TRELLIS_EXT_HEALTH)));
-    if (found && TRELLIS_HAS(trellis_health_v1, found, checks) && (found->checks || found->check_count == 0))
-      health_ = found;
-  }
 
   // Bits of what a handler has.
   static std::uint64_t functions_of(const trellis_handler *handler) {
@@ -151,9 +150,8 @@ private:
   }
 
   Frame description(std::uint64_t id) const {
-    const auto checks = health_ ? health_->check_count : 0;
-    const bool has_info = health_ && TRELLIS_HAS(trellis_health_v1, health_, info) && health_->info;
-    Frame frame{FrameKind::created, id, {handler_count(), checks, has_info, offers()}, {}};
+    const std::uint64_t has_info = health_.info ? 1 : 0;
+    Frame frame{FrameKind::created, id, {handler_count(), health_.checks.size(), has_info, offers()}, {}};
     frame.texts = {view(entry_->name), view(entry_->version)};
     for (std::uint32_t i = 0; i < handler_count(); ++i) {
       const auto *handler = plugin_->handlers[i];
@@ -167,8 +165,8 @@ private:
       frame.texts.push_back(
           text(known && TRELLIS_HAS(trellis_handler, handler, subject_data), &trellis_handler::subject_data));
     }
-    for (std::uint32_t i = 0; i < checks; ++i)
-      frame.texts.push_back(health_->checks[i] ? view(health_->checks[i]->name) : std::string_view{});
+    for (const auto &check : health_.checks)
+      frame.texts.push_back(check.name);
     return frame;
   }
 
@@ -181,23 +179,32 @@ private:
   }
 
   void start(std::uint64_t id) {
+    Asked asked(link_, id);
     KeptError words;
     const bool has = TRELLIS_HAS(trellis_plugin, plugin_, start) && plugin_->start;
     const auto status = has ? plugin_->start(plugin_->self, words.sink()) : TRELLIS_OK;
     note_modules(kCodePath, plugin_name_ + ".so"); // it may have loaded some
-    answer(id, status, {}, &words);
+    asked.answer(status, {}, &words);
   }
 
   void stop(std::uint64_t id, std::int64_t until) {
+    Asked asked(link_, id);
     KeptError words;
     const bool has = TRELLIS_HAS(trellis_plugin, plugin_, stop) && plugin_->stop;
-    answer(id, has ? plugin_->stop(plugin_->self, until, words.sink()) : TRELLIS_OK, {}, &words);
+    asked.answer(has ? plugin_->stop(plugin_->self, until, words.sink()) : TRELLIS_OK, {}, &words);
   }
 
   void destroy(std::uint64_t id) {
+    struct End { // also when the plugin's function ends its thread
+      HostLink &link;
+      const std::uint64_t id;
+      ~End() {
+        Asked(link, id).answer(TRELLIS_OK);
+        ::_exit(0); // the answer is in the socket; destructors would wait for handlers that hang
+      }
+    } const end{link_, id};
+    host_.finish_callbacks();
     if (plugin_ && TRELLIS_HAS(trellis_plugin, plugin_, destroy) && plugin_->destroy) plugin_->destroy(plugin_->self);
-    answer(id, TRELLIS_OK);
-    ::_exit(0); // the answer is in the socket; destructors would wait for handlers that hang
   }
 
   // -------------------------------------------------------------------------------------------------- surfaces
@@ -263,10 +270,11 @@ private:
   }
 
   void deliver_event(const Frame &frame) {
+    Asked asked(link_, frame.id);
     const auto index = frame.number(0);
     const auto *handler = index < handler_count() ? plugin_->handlers[index] : nullptr;
     if (!handler || !TRELLIS_HAS(trellis_handler, handler, event) || !handler->event)
-      return answer(frame.id, TRELLIS_E_UNSUPPORTED);
+      return asked.answer(TRELLIS_E_UNSUPPORTED);
     const trellis_event_delivery delivery{sizeof(trellis_event_delivery),
                                           static_cast<std::uint32_t>(frame.number(1)),
                                           str(frame.text(0)),
@@ -281,26 +289,25 @@ private:
                                           str(frame.text(7))};
     KeptError words;
     const auto status = handler->event(plugin_->self, &delivery, words.sink());
-    answer(frame.id, status, {}, &words);
+    asked.answer(status, {}, &words);
   }
 
   void check_health(const Frame &frame) {
+    Asked asked(link_, frame.id);
     const auto index = frame.number(0);
-    const auto *check = health_ && index < health_->check_count ? health_->checks[index] : nullptr;
-    if (!check || !TRELLIS_HAS(trellis_health_check, check, check) || !check->check)
-      return answer(frame.id, TRELLIS_E_UNSUPPORTED);
+    if (index >= health_.checks.size()) return asked.answer(TRELLIS_E_UNSUPPORTED);
     KeptError words;
     std::string details;
-    const auto status = check->check(plugin_->self, string_sink(details), words.sink());
-    answer(frame.id, status, details, &words);
+    const auto status = health_.checks[index].run(plugin_->self, string_sink(details), words.sink());
+    asked.answer(status, details, &words);
   }
 
   void health_info(const Frame &frame) {
-    if (!health_ || !TRELLIS_HAS(trellis_health_v1, health_, info) || !health_->info)
-      return answer(frame.id, TRELLIS_E_UNSUPPORTED);
+    Asked asked(link_, frame.id);
+    if (!health_.info) return asked.answer(TRELLIS_E_UNSUPPORTED);
     std::string info;
-    const auto status = health_->info(plugin_->self, string_sink(info));
-    answer(frame.id, status, info);
+    const auto status = health_.info(plugin_->self, string_sink(info));
+    asked.answer(status, info);
   }
 
   const std::string plugin_name_;
@@ -311,7 +318,7 @@ private:
   std::atomic<bool> described_ = false; // publishes what follows, which create() sets
   const trellis_plugin_entry *entry_ = nullptr;
   const trellis_plugin *plugin_ = nullptr;
-  const trellis_health_v1 *health_ = nullptr;
+  HealthTable health_;
   std::map<std::pair<std::uint32_t, std::string_view>, const trellis_handler *> by_name_;
 };
 
@@ -321,6 +328,12 @@ void offer_memory_first() {
   ::prctl(PR_SET_DUMPABLE, 1);
   std::ofstream("/proc/self/oom_score_adj") << 500;
   ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+// Before there is an instance: `id` asked for one.
+[[noreturn]] void give_up(HostLink &link, std::uint64_t id, const Error &problem) {
+  Asked(link, id).refuse(problem);
+  ::_exit(1);
 }
 
 } // namespace
@@ -334,19 +347,21 @@ void run_child(std::string plugin, const EntryCheck &check_entry) {
   const bool reports = watch_for_crashes(kChildCrashArea);
   ::close(kChildCrashArea);
   const auto missing = enter_sandbox(settings.sandbox);
-  if (!missing) {
-    const auto &problem = missing.error();
-    const KeptError error{true, problem.code, problem.text(), {}, {}};
-    link.send(answer_frame(first.frame.id, TRELLIS_E_FAILED, {}, &error));
-    ::_exit(1);
-  }
+  if (!missing) give_up(link, first.frame.id, missing.error());
   for (const auto &part : *missing)
     link.send({FrameKind::log, 0, {TRELLIS_LOG_WARN}, {"isolation is incomplete: " + part, {}}});
   if (!reports) link.send({FrameKind::log, 0, {TRELLIS_LOG_WARN}, {"crashes of this plugin leave no backtrace", {}}});
   note_modules(kCodePath, plugin + ".so");
 
-  Child child(std::move(plugin), link, settings, check_entry);
-  child.begin(first.frame.id);
+  Child child(plugin, link, settings, check_entry);
+  if (!child.begin(first.frame.id))
+    give_up(
+        link, first.frame.id,
+        {"threads",
+         plugin,
+         "it can't start the three threads that it needs",
+         "a higher threads_max (it is " + std::to_string(settings.sandbox.threads) + ") or fewer threads of its user",
+         {}});
   for (;;)
     child.handle(link.receive());
 }

@@ -58,6 +58,24 @@ struct ChildHost::Functions {
     return deliver_answer(answer.frame, output, error);
   }
 
+  // `run` gets the answer on the thread for callbacks, once. TRELLIS_E_UNAVAILABLE: it won't.
+  template <class Run>
+  static trellis_status ask_later(void *self, Frame frame, Run run) {
+    struct End { // also when the callback ends its thread
+      ChildHost &host;
+      ~End() { host.end_callback(); }
+    };
+    auto &host = of(self);
+    if (!host.begin_callback()) return TRELLIS_E_UNAVAILABLE;
+    host.link_.ask(std::move(frame), [&host, run](ReceivedFrame answer) {
+      host.callbacks_.post([&host, run, kept = std::make_shared<ReceivedFrame>(std::move(answer))] {
+        const End end{host};
+        run(kept->frame, deliver_answer(kept->frame, {}, {}));
+      });
+    });
+    return TRELLIS_OK;
+  }
+
   static const void *get_extension(void *, trellis_str id) noexcept {
     static constexpr trellis_transport_v1 kTransport{sizeof(trellis_transport_v1), 0, &publish, &request};
     static constexpr trellis_events_v1 kEvents{
@@ -116,15 +134,11 @@ struct ChildHost::Functions {
                                        void *context) noexcept {
     Frame frame{FrameKind::call_rpc, 0, {}, {}};
     if (!reply || !read_call(frame, call)) return TRELLIS_E_INVALID;
-    of(self).link_.ask(std::move(frame), [&host = of(self), reply, context](ReceivedFrame answer) {
-      host.callbacks_.post([reply, context, kept = std::make_shared<ReceivedFrame>(std::move(answer))] {
-        const auto status = deliver_answer(kept->frame, {}, {});
-        const auto error = error_at(kept->frame, 1);
-        if (status == TRELLIS_OK) return reply(context, status, str(kept->frame.text(0)), nullptr);
-        reply(context, status, {}, &error);
-      });
+    return ask_later(self, std::move(frame), [reply, context](const Frame &answer, trellis_status status) {
+      const auto error = error_at(answer, 1);
+      if (status == TRELLIS_OK) return reply(context, status, str(answer.text(0)), nullptr);
+      reply(context, status, {}, &error);
     });
-    return TRELLIS_OK;
   }
 
   static trellis_status publish(void *self, trellis_str subject, trellis_str payload, const trellis_header *headers,
@@ -171,14 +185,12 @@ struct ChildHost::Functions {
       refuse(error, kMalformed);
       return TRELLIS_E_INVALID;
     }
-    of(self).link_.ask(std::move(frame), [&host = of(self), done, context](ReceivedFrame answer) {
-      host.callbacks_.post([done, context, kept = std::make_shared<ReceivedFrame>(std::move(answer))] {
-        const auto status = deliver_answer(kept->frame, {}, {});
-        const auto problem = error_at(kept->frame, 1);
-        done(context, status, status == TRELLIS_OK ? nullptr : &problem);
-      });
+    const auto status = ask_later(self, std::move(frame), [done, context](const Frame &answer, trellis_status outcome) {
+      const auto problem = error_at(answer, 1);
+      done(context, outcome, outcome == TRELLIS_OK ? nullptr : &problem);
     });
-    return TRELLIS_OK;
+    if (status != TRELLIS_OK) refuse(error, "the plugin is being destroyed");
+    return status;
   }
 
   static trellis_status feed_emit(void *self, trellis_stream stream, trellis_str event,
@@ -249,6 +261,23 @@ trellis_status ChildHost::release(trellis_call call) {
   const auto status = ask_about_call(FrameKind::release, call, {});
   forget_call(call);
   return status;
+}
+
+bool ChildHost::begin_callback() {
+  const std::lock_guard lock(mutex_);
+  if (!finishing_) ++callbacks_due_;
+  return !finishing_;
+}
+void ChildHost::end_callback() {
+  const std::lock_guard lock(mutex_);
+  --callbacks_due_;
+  callback_ended_.notify_all();
+}
+// The host answers all of them before it asks for destroy, and ends the process when a callback hangs.
+void ChildHost::finish_callbacks() {
+  std::unique_lock lock(mutex_);
+  finishing_ = true;
+  callback_ended_.wait(lock, [this] { return callbacks_due_ == 0; });
 }
 
 void ChildHost::hold_call(trellis_call call, std::shared_ptr<void> memory) {

@@ -27,12 +27,17 @@ public:
   // [thread-safe] As the plugin's own function of the name.
   trellis_status release(trellis_call call);
 
+  // [may block] From here on nothing asynchronous is asked any more. Waits until every callback of what was has run.
+  void finish_callbacks();
+
 private:
   struct Functions; // the C functions
   trellis_status ask_about_call(FrameKind kind, trellis_call call, Frame frame);
   trellis_status ask_about_stream(FrameKind kind, trellis_stream stream, Frame frame, trellis_error_sink error);
   void forget_call(trellis_call call);
   void forget_stream(trellis_stream stream);
+  bool begin_callback(); // false when it is too late for one
+  void end_callback();
 
   HostLink &link_;
   TaskThreads &callbacks_;
@@ -40,6 +45,9 @@ private:
   trellis_host table_{};
   std::mutex mutex_; // guards what follows
   std::map<std::uint64_t, std::shared_ptr<void>> calls_, streams_;
+  std::size_t callbacks_due_ = 0; // of asynchronous questions
+  bool finishing_ = false;
+  std::condition_variable callback_ended_;
 };
 
 } // namespace trellis::isolation

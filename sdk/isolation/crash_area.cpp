@@ -66,10 +66,19 @@ int make_crash_area() {
 }
 
 void use_signal_stack() {
-  // Of this thread for its whole life: a thread ends with the process or by returning, never to crash after that.
-  thread_local const std::unique_ptr<char[]> stack(new char[kSignalStack]);
-  const stack_t wanted{stack.get(), 0, kSignalStack};
-  ::sigaltstack(&wanted, nullptr);
+  // Of this thread for its whole life. Whoever cleans up after it finds what was there before: a sanitizer unmaps that.
+  struct SignalStack {
+    const std::unique_ptr<char[]> memory{new char[kSignalStack]};
+    stack_t before{};
+    SignalStack() {
+      const stack_t wanted{memory.get(), 0, kSignalStack};
+      ::sigaltstack(&wanted, &before);
+    }
+    ~SignalStack() { ::sigaltstack(&before, nullptr); }
+    SignalStack(const SignalStack &) = delete;
+    SignalStack &operator=(const SignalStack &) = delete;
+  };
+  thread_local const SignalStack stack;
 }
 
 bool watch_for_crashes(int fd) {

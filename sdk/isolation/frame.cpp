@@ -44,8 +44,10 @@ struct Cursor {
 
 std::string encode_frame(const Frame &frame) {
   std::size_t size = kFrameFixed + frame.numbers.size() * sizeof(std::uint64_t);
-  for (const auto text : frame.texts)
+  for (const auto text : frame.texts) {
+    if (text.size() > kMaxFrameBytes) return {}; // a plugin's struct may say anything
     size += sizeof(std::uint32_t) + text.size();
+  }
   if (size > kMaxFrameBytes || frame.numbers.size() > kMaxFrameNumbers || frame.texts.size() > kMaxFrameTexts)
     return {};
   std::string out;

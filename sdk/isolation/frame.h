@@ -48,7 +48,7 @@ enum class FrameKind : std::uint8_t {
   // Plugin to host. All but created, pong and log are answered with `answer`.
   created = 64,  // {handlers, checks, has info, abi minor, then for each handler: kind, has function, has feed_cancel},
                  // {program, version, then for each handler {contract, name, group, subject_data}, then check names}
-  pong = 65,     // {running, waiting, ms since a worker last took or finished something}
+  pong = 65,     // {idle workers, waiting, ms since a worker last took or finished something}
   log = 66,      // {level}, {message, fields}
   complete = 67, // {call}, {output}
   fail = 68,     // {call}, {E}

@@ -86,7 +86,6 @@ void IsolatedPlugin::State::begin() {
   wanted.artifact = options.artifact->memfd();
   wanted.hang_timeout = options.settings.hang_timeout;
   wanted.busy_timeout = options.deadline + options.settings.hang_timeout;
-  wanted.workers = options.max_concurrency;
   process = std::make_unique<PluginProcess>(
       std::move(wanted),
       PluginProcess::Events{[this](pid_t pid) { return spawned(pid); },

@@ -14,7 +14,7 @@ namespace {
 using State = IsolatedPlugin::State;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kEndTime{2000}; // from destroy to the end of the process
+constexpr milliseconds kEndTime{2000}; // from destroy to the end of the process, and for stop at least
 
 State &of(void *self) {
   return *static_cast<State *>(self);
@@ -141,7 +141,7 @@ bool begin_stopping(State &state) {
 trellis_status stop(void *self, std::int64_t deadline_unix_ms, trellis_error_sink error) noexcept {
   auto &state = of(self);
   if (!begin_stopping(state)) return TRELLIS_OK;
-  const auto left = std::max(milliseconds(deadline_unix_ms) - unix_now(), milliseconds{100});
+  const auto left = std::max(milliseconds(deadline_unix_ms) - unix_now(), kEndTime);
   state.process->end_at(State::Clock::now() + left, "it didn't come back from stop in time");
   const auto status = state.ask({FrameKind::stop, 0, {static_cast<std::uint64_t>(deadline_unix_ms)}, {}}, {}, error);
   state.process->no_end();

@@ -225,7 +225,7 @@ void PluginProcess::read_output(Session &session) {
 
 void PluginProcess::note_pong(Session &session, const Frame &pong) {
   session.pongs = pong.id;
-  const bool all_busy = pong.number(0) >= options_.workers && pong.number(1) > 0;
+  const bool all_busy = pong.number(0) == 0 && pong.number(1) > 0; // as many as it could start
   if (all_busy && pong.number(2) > static_cast<std::uint64_t>(options_.busy_timeout.count()))
     end(session, SIGABRT, "all of its handlers are stuck, and requests wait");
 }

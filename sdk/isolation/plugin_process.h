@@ -42,7 +42,6 @@ public:
     int artifact = -1; // memfd
     std::chrono::milliseconds hang_timeout{10'000};
     std::chrono::milliseconds busy_timeout{20'000}; // for all workers busy with others waiting, without progress
-    std::size_t workers = 8;
   };
 
   PluginProcess(Options options, Events events);

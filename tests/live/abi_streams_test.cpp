@@ -7,6 +7,7 @@
 #include "support/wait_until.h"
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <trellis/plugin.h>
 
@@ -18,6 +19,7 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 constexpr char kStray[] = "test.stray@v1";
+constexpr char kHere[] = "isolation = \"none\"\n", kApart[] = "isolation = \"process\"\n"; // must make no difference
 
 struct StrayHost : LiveHost {
   explicit StrayHost(const std::string &lines = {}, const std::string &host_lines = "drain_ms = 1000\n")
@@ -144,7 +146,9 @@ TEST_CASE("a stream that outlives its plugin's stop is gone") {
 }
 
 TEST_CASE("a feed's or listener's thread that ends costs nothing but that thread") {
-  StrayHost host("max_concurrency = 2\nstream_check_ms = 30\n");
+  const std::string mode = GENERATE(kHere, kApart);
+  INFO(mode);
+  StrayHost host(mode + "max_concurrency = 2\nstream_check_ms = 30\n");
   for (int i = 0; i < 4; ++i) {
     CHECK(next_of(*host.watch("exit-thread")) == R"({"n":1})");
     CHECK(host.tell("exit-thread") == kNoAck);
@@ -185,14 +189,16 @@ TEST_CASE("a listener that never returns keeps its worker, and neither its plugi
 }
 
 TEST_CASE("events are published until the plugin is gone, and each acknowledgement runs once, before that") {
-  StrayHost host({}, "drain_ms = 300\n");
+  const std::string mode = GENERATE(kHere, kApart);
+  INFO(mode);
+  StrayHost host(mode, "drain_ms = 300\n");
   CHECK(host.tell("leave open") == R"({"status":0})");
   CHECK(host.tell("plain") == kNoAck);
   CHECK(host.stop() == 0);
   CHECK(host.told("late publish", TRELLIS_E_UNAVAILABLE));
   CHECK(host.told("replies before destroy", 1));
 
-  StrayHost other({}, "drain_ms = 300\n");
+  StrayHost other(mode, "drain_ms = 300\n");
   CHECK(other.tell("outlive") == R"({"status":0})");
   CHECK(other.stop() == 0);
   CHECK(other.told("prepare after stop", TRELLIS_OK)); // nothing of it needs a connection

@@ -46,6 +46,7 @@ TEST_CASE("a plugin that disagrees with the ABI or its contract is refused by na
                Variant{13, "handler of another contract", {"handlers_disagree", "test.other@v1"}},
                Variant{18, "a health table that covers nothing", {"health_malformed", "a struct of 4 bytes"}},
                Variant{19, "a health check without a function", {"health_malformed", "check 0 has no function"}},
+               Variant{21, "a health table of 4 billion", {"health_malformed", "4294967295 checks"}},
                Variant{20, "a plugin that offers everything", {"host_only_extension", "trellis.policy/1"}});
   INFO(variant.name);
   Bench bench(variant.number);

@@ -5,6 +5,7 @@
 #include "support/wait_until.h"
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -88,7 +89,9 @@ TEST_CASE("an answer from a thread that the plugin left running after its stop i
 }
 
 TEST_CASE("a handler that ends its thread costs the plugin nothing but that thread") {
-  OddHost host("max_concurrency = 2\ndeadline_ms = 1000\n");
+  const std::string isolation = GENERATE("none", "process");
+  INFO(isolation);
+  OddHost host("isolation = \"" + isolation + "\"\nmax_concurrency = 2\ndeadline_ms = 1000\n");
   const auto clerk = host.connect("clerk");
   for (int i = 0; i < 5; ++i) {
     CHECK(odd(*clerk, "exit-thread").value() == R"({"text":"done"})");

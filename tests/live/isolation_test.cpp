@@ -207,6 +207,31 @@ TEST_CASE("a plugin that crashes when it is made is refused with words, and dela
   CHECK(bench.echo_answers());
 }
 
+TEST_CASE("what an isolated plugin shows is checked before it is used, and refused with the same words") {
+  struct Variant {
+    std::string number, words;
+  };
+  const std::vector<Variant> variants{{"1", "major 1"},
+                                      {"4", "has no handler"},
+                                      {"18", "health_malformed: variant18: variant18: the plugin's trellis.health/1: a "
+                                             "struct of 4 bytes"},
+                                      {"19", "check 0 has no function"},
+                                      {"21", "4294967295 checks"}};
+  Bench bench;
+  for (const auto &variant : variants) {
+    const auto file = built("abi-" + variant.number + ".so");
+    bench.set_plugin("variant" + variant.number, {.file = file, .lines = "isolation = \"process\"\n"});
+    bench.accept(file);
+  }
+  bench.begin();
+  for (const auto &variant : variants) {
+    INFO(variant.number);
+    CHECK(bench.logged({"plugin failed", "\"variant" + variant.number + "\"", variant.words}));
+  }
+  CHECK(bench.reports().empty()); // none of them crashed
+  CHECK(bench.unruly_answers());
+}
+
 TEST_CASE("a process that gives no sign of life is ended and replaced") {
   Bench bench("hang_timeout_ms = 3000\n"); // a second passes easily on a machine that is busy
   bench.begin();

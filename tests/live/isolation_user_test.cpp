@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <grp.h>
+#include <latch>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -142,6 +143,28 @@ private:
   int fd_;
 };
 
+// Threads of another user, until the end of the object.
+class Crowd {
+public:
+  Crowd(int threads, unsigned user) : there_(threads) {
+    for (int i = 0; i < threads; ++i)
+      threads_.emplace_back([this, user] {
+        static_cast<void>(::syscall(SYS_setresuid, user, user, user));
+        there_.count_down();
+        enough_.wait();
+      });
+    there_.wait();
+    ::prctl(PR_SET_DUMPABLE, 1); // as in become_nobody
+  }
+  ~Crowd() { enough_.count_down(); }
+  Crowd(const Crowd &) = delete;
+  Crowd &operator=(const Crowd &) = delete;
+
+private:
+  std::latch there_, enough_{1};
+  std::vector<std::jthread> threads_; // last: they use the others
+};
+
 void check_it_cant_trespass() {
   TrespassBench bench;
   bench.begin();
@@ -219,6 +242,17 @@ TEST_CASE("with a host that isn't root, crashes are reported and contained as we
     CHECK(bench.echo_answers());
     CHECK(bench.stop() == 0);
   });
+}
+
+TEST_CASE("a plugin whose threads_max is used up before it begins is refused with words that name it") {
+  if (::geteuid() != 0) SKIP("this needs root");
+  constexpr unsigned kCrowded = 94'242;
+  const Crowd crowd(16, kCrowded); // as many threads as the plugin may have
+  Bench bench("threads_max = 16\nuser = " + std::to_string(kCrowded) + "\n");
+  bench.begin();
+  CHECK(bench.logged({"plugin failed", "\"unruly\"", "can't start the three threads", "threads_max (it is 16)"}));
+  CHECK(bench.reports().empty()); // it says so, and doesn't crash
+  CHECK(bench.echo_answers());
 }
 
 TEST_CASE("--check of a host that isn't root says what it can't limit, and the log does") {

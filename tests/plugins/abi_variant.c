@@ -24,6 +24,7 @@
 #define SMALL_HEALTH 18 /* its trellis.health/1 covers nothing */
 #define BAD_HEALTH 19   /* its only check has no function */
 #define SAYS_YES 20     /* has an answer for every extension, made for none */
+#define MANY_CHECKS 21  /* says that it has 4 billion health checks */
 
 TRELLIS_CONTRACT({
   "format": "trellis.contract.v1", "id": "test.abi@v1", "displayName": "ABI", "description": "One ABI variant.",
@@ -116,11 +117,12 @@ static void note_destroy(void *self) {
 #define HANDLER_COUNT                                                                                                  \
   (VARIANT == MISSING_HANDLER ? 0 : VARIANT == UNDECLARED_HANDLER || VARIANT == DOUBLE_HANDLER ? 2 : 1)
 
-#if VARIANT == SMALL_HEALTH || VARIANT == BAD_HEALTH || VARIANT == SAYS_YES
+#if VARIANT == SMALL_HEALTH || VARIANT == BAD_HEALTH || VARIANT == SAYS_YES || VARIANT == MANY_CHECKS
 static const trellis_health_check check = {.size = sizeof check, .name = TEXT("pulse")};
 static const trellis_health_check *const checks[] = {&check};
-static const trellis_health_v1 health = {
-    .size = VARIANT == SMALL_HEALTH ? sizeof(uint32_t) : sizeof(trellis_health_v1), .check_count = 1, .checks = checks};
+static const trellis_health_v1 health = {.size = VARIANT == SMALL_HEALTH ? sizeof(uint32_t) : sizeof(trellis_health_v1),
+                                         .check_count = VARIANT == MANY_CHECKS ? UINT32_MAX : 1,
+                                         .checks = checks};
 
 static const void *offer(void *self, trellis_str id) {
   (void)self;
