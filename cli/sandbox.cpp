@@ -13,6 +13,8 @@
 #include <rapidjson/document.h>
 #include <set>
 #include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace trellis::cli {
 namespace {
@@ -80,6 +82,12 @@ Result<std::unique_ptr<Sandbox>> Sandbox::open() {
   std::string name = (fs::temp_directory_path() / "trellis-run-XXXXXX").string();
   if (!::mkdtemp(name.data())) return fail("sandbox_unwritable", name, "no temporary folder can be made");
   std::unique_ptr<Sandbox> sandbox(new Sandbox(name));
+  // A host that is root runs isolated plugins as users of their own, whose data folders are below this one: they may
+  // pass it, but not list it. The folders with keys and messages in it stay root's.
+  if (::geteuid() == 0 && ::chmod(name.c_str(), 0711) != 0)
+    return fail("sandbox_unwritable", name, "its mode can't be changed");
+  if (::mkdir((sandbox->folder_ / "jetstream").c_str(), 0700) != 0)
+    return fail("sandbox_unwritable", name, "no folder can be made in it");
   if (auto made = sandbox->make_files(); !made) return tl::make_unexpected(made.error());
   if (auto started = sandbox->start_nats(); !started) return tl::make_unexpected(started.error());
   const auto credentials = sandbox->folder_ / "bundle/nats/creds/trellis-auth.creds";
@@ -135,9 +143,9 @@ Result<void> Sandbox::start_nats() {
 Result<void> Sandbox::approve(const std::vector<SandboxPlugin> &plugins) {
   std::ostringstream config, policy, uses;
   std::set<std::string> capabilities;
-  config
-      << "[host]\nname = \"run\"\nstate_dir = \"state\"\nlog = \"console\"\nmax_generations = 1000\n[nats]\nservers = ["
-      << toml_quoted(nats_url_) << "]\n[policy]\nmode = \"static\"\nfile = \"policy.toml\"\n";
+  config << "[host]\nname = \"run\"\nstate_dir = " << toml_quoted((folder_ / "state").string())
+         << "\nlog = \"console\"\nmax_generations = 1000\n[nats]\nservers = [" << toml_quoted(nats_url_)
+         << "]\n[policy]\nmode = \"static\"\nfile = \"policy.toml\"\n";
   policy << "[account]\n" << account_lines_;
   for (const auto &plugin : plugins) {
     auto artifact = Artifact::open(plugin.file);

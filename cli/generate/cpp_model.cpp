@@ -1,5 +1,6 @@
 #include "generate/cpp_model.h"
 
+#include "wire/health_report.h"
 #include <algorithm>
 #include <array>
 
@@ -71,7 +72,9 @@ void CppModel::name_rpcs() {
                type_text(rpc.input),
                type_text(rpc.output),
                {},
+               {},
                {}};
+    if (is_health_method(rpc.name)) out.health_handler = scope_.add(out.descriptor + "Handler");
     for (const auto &type : rpc.errors) {
       const auto declared =
           std::find_if(errors.begin(), errors.end(), [&](const CppError &error) { return error.type == type; });

@@ -44,6 +44,7 @@ struct CppRpc {
   std::string input, output;
   std::vector<std::string> errors;  // C++ types
   std::vector<std::string> untyped; // error types that have none
+  std::string health_handler;       // the class of its handler when hosts answer it by themselves, else ""
 };
 
 class CppModel {

@@ -265,18 +265,41 @@ namespace {
 
 // What a service implements, and how it is registered.
 struct ServiceParts {
-  std::string handlers, registrations;
+  std::string handlers, health_handlers, registrations;
 };
+
+std::string handler_function(const CppRpc &rpc) {
+  return cpp_comment(rpc.rpc->doc, "  ") + wrapped("  virtual rpc::" + rpc.descriptor + "::Reply " + rpc.function + "(",
+                                                   {"const " + rpc.input + " &in", "trellis::Call &call"}, ") = 0;\n");
+}
+
+std::string registration(const CppRpc &rpc, const std::string &indent, const std::string &object) {
+  return wrapped(
+      indent + "service.typed_rpc<rpc::" + rpc.descriptor + ">(",
+      {"[" + object + "](const auto &in, auto &call) { return " + object + "->" + rpc.function + "(in, call); }"},
+      ");\n");
+}
+
+// <Plugin>.Health has a class of its own, for a service that doesn't leave it to the host. Registered by what the
+// handlers are, not by a second serve(): that one would be ambiguous.
+void add_health(const CppRpc &rpc, ServiceParts &parts) {
+  parts.health_handlers += "// " + rpc.rpc->name +
+                           " is the host's to answer, when the plugin or its program has that name. A service that\n"
+                           "// answers it itself derives from this, too.\nstruct " +
+                           rpc.health_handler + " {\n  virtual ~" + rpc.health_handler + "() = default;\n\n" +
+                           handler_function(rpc) + "};\n\n";
+  parts.registrations += "  if (const auto own = std::dynamic_pointer_cast<" + rpc.health_handler + ">(handlers))\n" +
+                         registration(rpc, "    ", "own");
+}
 
 void add_rpcs(const CppModel &model, ServiceParts &parts) {
   for (const auto &rpc : model.rpcs) {
-    const auto descriptor = "rpc::" + rpc.descriptor;
-    parts.handlers +=
-        cpp_comment(rpc.rpc->doc, "  ") + wrapped("  virtual " + descriptor + "::Reply " + rpc.function + "(",
-                                                  {"const " + rpc.input + " &in", "trellis::Call &call"}, ") = 0;\n");
-    parts.registrations += wrapped(
-        "  service.typed_rpc<" + descriptor + ">(",
-        {"[handlers](const auto &in, auto &call) { return handlers->" + rpc.function + "(in, call); }"}, ");\n");
+    if (!rpc.health_handler.empty()) {
+      add_health(rpc, parts);
+      continue;
+    }
+    parts.handlers += handler_function(rpc);
+    parts.registrations += registration(rpc, "  ", "handlers");
   }
 }
 
@@ -308,12 +331,12 @@ std::string service_header(const CppModel &model) {
   add_rpcs(model, parts);
   add_feeds(model, parts);
   const std::string body =
-      parts.handlers.empty()
+      parts.registrations.empty()
           ? "// The contract owns neither rpc nor feed: there is nothing to handle.\n"
           : "// What the service does. A function runs on a worker of the plugin, several at the same time.\n"
-            "struct Handlers {\n  virtual ~Handlers() = default;\n\n" +
-                parts.handlers +
-                "};\n\ninline void serve(trellis::Service &service, const std::shared_ptr<Handlers> &handlers) {\n" +
+            "struct Handlers {\n  virtual ~Handlers() = default;\n" +
+                (parts.handlers.empty() ? "" : "\n" + parts.handlers) + "};\n\n" + parts.health_handlers +
+                "inline void serve(trellis::Service &service, const std::shared_ptr<Handlers> &handlers) {\n" +
                 parts.registrations + "}\n";
   return file_header(model, "for the plugin that implements it.") + "#pragma once\n\n#include \"" + model.stem +
          ".h\"\n#include <memory>\n#include <trellis/service.h>\n" +

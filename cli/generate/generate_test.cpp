@@ -194,6 +194,14 @@ TEST_CASE("a schema may be called as something that generated code uses") {
   CHECK(contains(files[0].text, "using Handlers2 = std::string;"));
 }
 
+TEST_CASE("a service that has only the rpc that its host answers has nothing to implement") {
+  const auto files = generated(contract(
+      R"("schemas":{"Report":{"type":"object"},"XHealthHandler":{"type":"string"}},"rpc":{"X.Health":{"version":"v1",
+      "subject":"rpc.v1.X.Health","input":{"schema":"Report"},"output":{"schema":"Report"}}})"));
+  CHECK(contains(files[2].text, "struct Handlers {\n  virtual ~Handlers() = default;\n};"));
+  CHECK(contains(files[2].text, "std::dynamic_pointer_cast<XHealthHandler2>(handlers)"));
+}
+
 TEST_CASE("deep schemas are JSON below a limit") {
   std::string schema = "{}";
   for (int i = 0; i < 200; ++i)

@@ -6,6 +6,7 @@
 #include "everything_service.h"
 #include "runtime/rpc_client_caller.h"
 #include "runtime/rpc_fixture.h"
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
 
@@ -342,6 +343,11 @@ struct Everything : Handlers {
   std::optional<Stream<feeds::EverythingWatch::Event>> watching;
 };
 
+// Doesn't leave Everything.Health to the host.
+struct Nurse : Everything, EverythingHealthHandler {
+  rpc::EverythingHealth::Reply everything_health(const Ping &, Call &) override { return deferred; }
+};
+
 struct ServiceFixture {
   FakeHost host;
   Service service{&host.table, std::string(kContractId)};
@@ -376,6 +382,19 @@ TEST_CASE("serve registers every rpc and feed of the contract") {
   CHECK(view(fixture.plugin->handlers[3]->name) == "Everything.Watch");
   CHECK(view(fixture.plugin->handlers[0]->name) == "Everything.Place");
   CHECK(view(fixture.plugin->handlers[0]->contract_id) == kContractId);
+}
+
+TEST_CASE("the rpc that the host answers by itself is registered only when the service has a handler for it") {
+  const auto has_health = [](const std::shared_ptr<Handlers> &handlers) {
+    FakeHost host;
+    Service service(&host.table, std::string(kContractId));
+    serve(service, handlers);
+    const auto *plugin = service.table();
+    return std::any_of(plugin->handlers, plugin->handlers + plugin->handler_count,
+                       [](const auto *handler) { return view(handler->name) == "Everything.Health"; });
+  };
+  CHECK_FALSE(has_health(std::make_shared<Everything>()));
+  CHECK(has_health(std::make_shared<Nurse>()));
 }
 
 TEST_CASE("a handler answers with its output or a declared error") {

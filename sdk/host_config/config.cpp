@@ -78,10 +78,12 @@ const std::vector<Key<Config>> &host_keys() {
                            "longest pause before a control plane whose start failed is started again; the first one "
                            "is 1 s, and each is twice the one before"),
       duration_key<Config>("health_interval_ms", &Config::health_interval, 100, kHour,
-                           "time between two heartbeats of a plugin; a health check that takes longer, or 5 s, has "
-                           "failed"),
-      number_key<Config>("isolation_uid_base", &Config::isolation_uid_base, 1000, 0x7FFF'0000,
-                         "with a host that runs as root: the first of 4096 uids that isolated plugins run as"),
+                           "time between two heartbeats of a plugin; in one, a health check that takes longer, or 5 s, "
+                           "has failed"),
+      number_key<Config>(
+          "isolation_uid_base", &Config::isolation_uid_base, 1000, 0x7FFF'0000,
+          "with a host that runs as root: the first of 4096 uids that isolated plugins run as; each host "
+          "of a machine needs a range of its own"),
   };
   return keys;
 }

@@ -31,6 +31,19 @@ std::set<std::uint32_t> users_below(const fs::path &folder) {
   return users;
 }
 
+// Users that processes run as now, those of other hosts among them.
+std::set<std::uint32_t> users_at_work() {
+  return users_below("/proc");
+}
+
+// Where to begin looking for a user: different hosts and plugins begin at different places.
+std::uint32_t first_choice(const fs::path &folder) {
+  std::uint32_t hash = 2166136261U; // FNV-1a
+  for (const char c : folder.string())
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return hash % kUsers;
+}
+
 bool may_be_entered(fs::path path) {
   for (path = path.parent_path(); path != path.root_path(); path = path.parent_path()) {
     struct stat about {};
@@ -63,9 +76,14 @@ Result<PluginFolder> plugin_folder(const fs::path &state_dir, const std::string 
   const auto base = static_cast<std::uint32_t>(uid_base);
   if (folder.user == 0 && about.st_uid >= base && about.st_uid < base + kUsers) folder.user = about.st_uid;
   if (folder.user == 0) {
-    const auto taken = users_below(all);
-    for (folder.user = base; taken.contains(folder.user); ++folder.user)
-      if (folder.user == base + kUsers) return failure(all, "every user from uid_base on is taken");
+    auto taken = users_below(all);
+    taken.merge(users_at_work());
+    const auto begin = first_choice(folder.path);
+    std::uint32_t tried = 0;
+    while (tried < kUsers && taken.contains(base + (begin + tried) % kUsers))
+      ++tried;
+    if (tried == kUsers) return failure(all, "every user from uid_base on is taken");
+    folder.user = base + (begin + tried) % kUsers;
   }
   if (about.st_uid != folder.user && ::lchown(folder.path.c_str(), folder.user, folder.user) != 0)
     return failure(folder.path, std::strerror(errno));

@@ -30,14 +30,13 @@ HealthChecks::HealthChecks(std::vector<NamedCheck> checks) {
 std::vector<HealthCheck> HealthChecks::run(std::chrono::milliseconds limit,
                                            const std::function<bool(std::size_t)> &post,
                                            const std::function<void()> &meanwhile) {
-  const auto until = Clock::now() + limit;
   std::vector<std::size_t> wanted;
   std::unique_lock lock(mutex_);
   for (std::size_t i = 0; i < slots_.size() && !cancelled_; ++i) {
-    if (slots_[i].phase != Phase::idle) continue; // it hangs, or still waits for a thread
+    slots_[i].is_late = false; // of one that is still on its way, the result counts again
+    if (slots_[i].phase != Phase::idle) continue;
     slots_[i].phase = Phase::posted;
     slots_[i].since = Clock::now();
-    slots_[i].is_late = false;
     wanted.push_back(i);
   }
   lock.unlock();
@@ -50,13 +49,23 @@ std::vector<HealthCheck> HealthChecks::run(std::chrono::milliseconds limit,
     slots_[index].phase = Phase::finished;
     slots_[index].result = overdue_check({}, "the plugin has no room for the check: its queue is full", 0);
   }
-  finished_.wait_until(lock, until, [&] {
-    return cancelled_ || std::ranges::all_of(wanted, [&](auto i) { return slots_[i].phase == Phase::finished; });
-  });
+  wait_for_all(lock, limit);
   std::vector<HealthCheck> results;
   for (auto &slot : slots_)
     results.push_back(outcome(slot));
   return results;
+}
+
+// Until each check has finished or used its time up.
+void HealthChecks::wait_for_all(std::unique_lock<std::mutex> &lock, std::chrono::milliseconds limit) {
+  while (!cancelled_) {
+    const auto now = Clock::now();
+    auto next = Clock::time_point::max();
+    for (const auto &slot : slots_)
+      if (slot.phase != Phase::finished && slot.since + limit > now) next = std::min(next, slot.since + limit);
+    if (next == Clock::time_point::max()) return;
+    finished_.wait_until(lock, next);
+  }
 }
 
 HealthCheck HealthChecks::outcome(Slot &slot) {
@@ -69,7 +78,7 @@ HealthCheck HealthChecks::outcome(Slot &slot) {
     break;
   case Phase::running: result = overdue_check({}, "no answer after " + whole(waited), waited); break;
   case Phase::posted: result = overdue_check({}, "no thread was free for it for " + whole(waited), waited); break;
-  case Phase::idle: result = overdue_check({}, "the check before took longer than it may", 0); break;
+  case Phase::idle: result = overdue_check({}, "the checks have ended", 0); break;
   }
   slot.is_late = true;
   result.name = slot.check.name;

@@ -1,9 +1,10 @@
 // A participant's health checks, run side by side, each within a time limit (06 §8.1).
 //
 // A check is somebody else's code and may hang. Then it is reported as failed, again and again, and isn't started a
-// second time while it hangs: a check that hangs must not eat one thread after another. The threads are its owner's,
-// who is asked to run one check at a time (`post`); so checks compete with the owner's other work, and one that finds
-// no thread says something true about its health.
+// second time while it hangs: a check that hangs must not eat one thread after another. Its time is counted from its
+// own start: who asks while it runs waits for the same answer, so asking often makes no check fail. The threads are its
+// owner's, who is asked to run one check at a time (`post`); so checks compete with the owner's other work, and one
+// that finds no thread says something true about its health.
 #pragma once
 
 #include "wire/health_report.h"
@@ -29,7 +30,8 @@ public:
   HealthChecks(const HealthChecks &) = delete;
   HealthChecks &operator=(const HealthChecks &) = delete;
 
-  // [may block] Has every check run that isn't still running from before, and waits for them until `limit` has passed.
+  // [may block] Has every check run that isn't still running from before, and waits for all of them, each until `limit`
+  // after it began; one that finds no thread until `limit` after it was posted.
   // `post(index)` has execute(index) called on another thread, never waits itself, and is false when it can't.
   // `meanwhile` runs on this thread in between. One run at a time. The results are in the order of the checks.
   std::vector<HealthCheck> run(std::chrono::milliseconds limit, const std::function<bool(std::size_t)> &post,
@@ -50,6 +52,7 @@ private:
     HealthCheck result = {};      // once finished
     bool is_late = false;         // it was given up: nobody waits for the result
   };
+  void wait_for_all(std::unique_lock<std::mutex> &lock, std::chrono::milliseconds limit);
   HealthCheck outcome(Slot &slot);
 
   std::mutex mutex_; // guards everything below, but not the checks themselves

@@ -42,13 +42,13 @@ void publish_heartbeat(Transport &transport, const HealthHeartbeat &heartbeat, s
 struct HealthReporter::State : std::enable_shared_from_this<State> {
   State(Transport &given, std::shared_ptr<HealthChecks> all, std::size_t not_shown, Options wanted)
       : transport(given), checks(std::move(all)), hidden(not_shown), options(std::move(wanted)),
-        interval(options.service.publish_interval_ms), limit(std::min(kHealthCheckLimit, interval)) {}
+        interval(options.service.publish_interval_ms) {}
 
   Transport &transport;
   const std::shared_ptr<HealthChecks> checks;
   const std::size_t hidden;
   const Options options;
-  const std::chrono::milliseconds interval, limit;
+  const std::chrono::milliseconds interval;
 
   std::mutex mutex; // guards everything below
   std::condition_variable changed;
@@ -60,7 +60,7 @@ struct HealthReporter::State : std::enable_shared_from_this<State> {
 
   void run();
   bool wait(Clock::time_point due);
-  std::vector<HealthCheck> check();
+  std::vector<HealthCheck> check(std::chrono::milliseconds limit);
   HealthService service() const;
   void beat(const std::vector<HealthCheck> &results);
 };
@@ -87,7 +87,7 @@ void HealthReporter::State::run() {
     const auto waiting = std::exchange(requests, {});
     const bool beats = beating && Clock::now() >= due;
     lock.unlock();
-    const auto results = check();
+    const auto results = check(waiting.empty() ? std::min(kHealthCheckLimit, interval) : kHealthCheckLimit);
     if (!waiting.empty()) {
       const auto report = to_json(make_health_report(service(), iso_time(unix_ms_now()), results));
       for (const auto &done : waiting)
@@ -104,7 +104,7 @@ void HealthReporter::State::run() {
   }
 }
 
-std::vector<HealthCheck> HealthReporter::State::check() {
+std::vector<HealthCheck> HealthReporter::State::check(std::chrono::milliseconds limit) {
   HealthCheck nats;
   auto results =
       checks->run(limit, options.post, [&] { nats = check_nats(transport, std::min(limit, kNatsCheckLimit)); });

@@ -1,7 +1,9 @@
 // Tells how a participant is: the heartbeat event at an interval, and the report of the rpc <Service>.Health (06 §8).
 //
 // One thread waits for all of it: a heartbeat that takes longer than its interval makes the next one fall out, and any
-// number of requests that come during a round of checks share the next round. It is one mostly sleeping thread a
+// number of requests that come during a round of checks share the next round. A heartbeat gives its checks up when the
+// next one is due; who asks waits for the same checks on, up to their full time, even if heartbeats fall out meanwhile.
+// It is one mostly sleeping thread a
 // participant, so that one whose checks or connection hang delays nobody else's.
 #pragma once
 
@@ -16,7 +18,7 @@
 
 namespace trellis {
 
-inline constexpr std::chrono::milliseconds kHealthCheckLimit{5000}; // for one check, at most
+inline constexpr std::chrono::milliseconds kHealthCheckLimit{5000}; // for one check, from its start
 inline constexpr std::chrono::milliseconds kNatsCheckLimit{2000};
 inline constexpr std::chrono::milliseconds kHeartbeatAckLimit{5000};
 

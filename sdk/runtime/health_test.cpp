@@ -113,6 +113,22 @@ TEST_CASE("a check that hangs is failed, isn't started again, and counts again o
   CHECK(started == 2);
 }
 
+TEST_CASE("a check that runs already is waited for from its own start, and its answer is shared") {
+  std::promise<void> comes_back;
+  std::atomic<int> started = 0;
+  HealthChecks checks({{"slow", [&] {
+                          ++started;
+                          comes_back.get_future().wait();
+                          return HealthCheck{};
+                        }}});
+  Threads threads;
+  CHECK_FALSE(run(checks, threads, 1ms)[0].ok);
+  const auto joined = checks.run(
+      20s, [](std::size_t) { return false; }, [&] { comes_back.set_value(); });
+  CHECK(joined[0].ok);
+  CHECK(started == 1);
+}
+
 TEST_CASE("a check that ends its thread has failed, and is asked again") {
   HealthChecks checks({{"gone", []() -> HealthCheck { pthread_exit(nullptr); }}});
   Threads threads;
@@ -186,6 +202,32 @@ TEST_CASE("a report is made on request, also when no heartbeats are published") 
   CHECK(report.status == HealthStatus::healthy);
   CHECK(report.checks.size() == 2);
   CHECK(stream.payloads.empty());
+}
+
+TEST_CASE("a report waits for the checks that a heartbeat gave up") {
+  Stream stream;
+  std::promise<void> comes_back;
+  const auto back = comes_back.get_future().share();
+  const auto checks = std::make_shared<HealthChecks>(std::vector<NamedCheck>{{"slow", [back] {
+                                                                                back.wait();
+                                                                                return HealthCheck{};
+                                                                              }}});
+  Threads threads;
+  HealthReporter reporter(stream.transport, checks, 0, {.service = billing(50), .post = [&](std::size_t index) {
+                                                          return threads.post(*checks, index);
+                                                        }});
+  reporter.start();
+  REQUIRE(stream.wait_for(1));
+  {
+    const std::lock_guard lock(stream.mutex);
+    CHECK_FALSE(parse_health_heartbeat(stream.payloads[0])->checks[0].ok);
+  }
+  std::promise<std::string> told;
+  reporter.request([&](const std::string &report) { told.set_value(report); });
+  auto report = told.get_future();
+  CHECK(report.wait_for(100ms) == std::future_status::timeout); // twice the time that a heartbeat has
+  comes_back.set_value();
+  CHECK(parse_health_report(report.get())->checks[0].ok);
 }
 
 TEST_CASE("the end waits neither for a check that hangs nor for an acknowledgement that never comes") {

@@ -200,4 +200,9 @@ std::string health_method(std::string_view runtime_name) {
   return out + ".Health";
 }
 
+bool is_health_method(std::string_view rpc) {
+  const auto point = rpc.find('.');
+  return point != std::string_view::npos && health_method(rpc.substr(0, point)) == rpc;
+}
+
 } // namespace trellis

@@ -73,5 +73,7 @@ Result<HealthReport> parse_health_report(std::string_view text);
 
 // The method that a runtime called `name` answers by itself: "rt-billing" -> "RtBilling.Health" (06 §8.2).
 std::string health_method(std::string_view runtime_name);
+// Whether it is that of some runtime.
+bool is_health_method(std::string_view rpc);
 
 } // namespace trellis

@@ -62,6 +62,9 @@ TEST_CASE("heartbeat and report read back as they were written") {
 TEST_CASE("a runtime's health method is its name in Pascal case") {
   CHECK(health_method("billing") == "Billing.Health");
   CHECK(health_method("rt-billing_2x") == "RtBilling2x.Health");
+  CHECK(is_health_method("RtBilling2x.Health"));
+  for (const char *other : {"Health", "billing.Health", "Billing.Healthy", "Billing.Room.Health", "Billing.health"})
+    CHECK_FALSE(is_health_method(other));
 }
 
 TEST_CASE("attributes that hold ids, subjects or free text are dropped") {

@@ -94,6 +94,22 @@ TEST_CASE("plugin run sends heartbeats, without anybody's leave") {
   }));
 }
 
+TEST_CASE(
+    "plugin run gives a plugin in a process of its own a data folder that it can reach, and keeps it from the rest") {
+  if (!std::filesystem::exists(built("echo-go.so"))) SKIP("built without Go");
+  Run run(built("echo-go.so"));
+  REQUIRE(run.says("host ready"));
+  const auto outcome = run.call("Echo.Say", R"({"message":"a"})");
+  INFO(outcome.err);
+  CHECK(outcome.status == 0);
+  CHECK(read_file(run.log).find("can't reach its data folder") == std::string::npos);
+  const auto bundle = std::filesystem::path(run.config()).parent_path();
+  for (const auto &folder : {bundle, bundle.parent_path() / "jetstream", bundle.parent_path() / "state"}) {
+    INFO(folder);
+    CHECK((std::filesystem::status(folder).permissions() & std::filesystem::perms(077)) == std::filesystem::perms{});
+  }
+}
+
 TEST_CASE("plugin run says what is wrong with a file that it can't run") {
   const TempDir folder;
   write_file(folder / "bad.so", "no ELF file");
