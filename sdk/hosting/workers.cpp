@@ -13,6 +13,7 @@ struct Workers::State {
   struct Worker {
     std::thread thread;
     const std::string_view *busy = nullptr; // the name of what it works on
+    bool lost = false;                      // a task has ended the thread
   };
 
   State(std::size_t threads, std::size_t waiting) : max_threads(threads), max_waiting(waiting) {}
@@ -29,53 +30,72 @@ struct Workers::State {
   std::vector<std::shared_ptr<const void>> kept;
 
   static void start_worker(const std::shared_ptr<State> &state);
-  void run_worker(Worker &self);
-  void run_task(Worker &self, const WorkerTask &task, std::unique_lock<std::mutex> &lock);
+  static void run_worker(const std::shared_ptr<State> &state, Worker &self);
+  static void run_task(const std::shared_ptr<State> &state, Worker &self, const WorkerTask &task,
+                       std::unique_lock<std::mutex> &lock);
+  void join_lost(std::unique_lock<std::mutex> &lock);
 };
 
 // With the lock. The thread keeps the state alive: a stuck task may outlive the Workers.
 void Workers::State::start_worker(const std::shared_ptr<State> &state) {
   Worker &worker = state->workers.emplace_back();
   try {
-    worker.thread = std::thread([state, &worker] { state->run_worker(worker); });
+    worker.thread = std::thread([state, &worker] { run_worker(state, worker); });
   } catch (const std::system_error &) { // the system has no thread to give; the next task asks again
     state->workers.pop_back();
   }
 }
 
-void Workers::State::run_worker(Worker &self) {
-  std::unique_lock lock(mutex);
+void Workers::State::run_worker(const std::shared_ptr<State> &state, Worker &self) {
+  std::unique_lock lock(state->mutex);
+  state->join_lost(lock);
   for (;;) {
-    ++idle;
-    work.wait(lock, [&] { return stopping || !queue.empty(); });
-    --idle;
-    if (queue.empty()) return;
-    const WorkerTask task = queue.front();
-    queue.pop_front();
-    run_task(self, task, lock);
+    ++state->idle;
+    state->work.wait(lock, [&] { return state->stopping || !state->queue.empty(); });
+    --state->idle;
+    if (state->queue.empty()) return;
+    const WorkerTask task = state->queue.front();
+    state->queue.pop_front();
+    run_task(state, self, task, lock);
   }
 }
 
+// With the lock, which is free meanwhile. Whoever takes the place of a thread that ended gives its stack back.
+void Workers::State::join_lost(std::unique_lock<std::mutex> &lock) {
+  std::vector<std::thread> ended;
+  for (auto &worker : workers)
+    if (worker.lost && worker.thread.joinable()) ended.push_back(std::move(worker.thread));
+  lock.unlock();
+  for (auto &thread : ended)
+    thread.join();
+  lock.lock();
+}
+
 // With the lock, which is free while the task runs. A task that ends its thread (pthread_exit in a plugin) unwinds
-// through here.
-void Workers::State::run_task(Worker &self, const WorkerTask &task, std::unique_lock<std::mutex> &lock) {
+// through here; tasks that wait behind it get another thread at once.
+void Workers::State::run_task(const std::shared_ptr<State> &state, Worker &self, const WorkerTask &task,
+                              std::unique_lock<std::mutex> &lock) {
   struct Finish {
-    State &state;
+    const std::shared_ptr<State> &state;
     Worker &self;
     std::unique_lock<std::mutex> &lock;
     bool returned = false;
     ~Finish() {
       lock.lock();
       self.busy = nullptr;
-      --state.running;
-      if (!returned) ++state.lost;
-      if (state.stopping) state.progress.notify_all();
+      --state->running;
+      if (!returned) {
+        ++state->lost;
+        self.lost = true;
+        if (!state->queue.empty()) start_worker(state);
+      }
+      if (state->stopping) state->progress.notify_all();
     }
   };
-  ++running;
+  ++state->running;
   self.busy = &task.name;
   lock.unlock();
-  Finish finish{*this, self, lock};
+  Finish finish{state, self, lock};
   task.run(task.owner, task.argument);
   finish.returned = true;
 }
