@@ -59,7 +59,9 @@ struct Site {
     REQUIRE(live.logged({"plugin running", "\"echo\""}));
     REQUIRE(live.logged({"plugin pending", "\"ward\""}));
     live.accept_plan(*plane, "test.ward");
-    REQUIRE(live.logged({"plugin running", "\"ward\""}));
+    const bool runs = live.logged({"plugin running", "\"ward\""});
+    INFO(live.log());
+    REQUIRE(runs);
     watch = watcher(live);
     caller = live.connect(live.sign_in(caller_contract("test.ward-caller@v1", kWard, {"Ward.Do", "Ward.Health"})));
   }
