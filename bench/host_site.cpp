@@ -136,10 +136,13 @@ BareConnections::BareConnections(const std::string &url, const std::vector<std::
   rss_kb_ = static_cast<double>(test::figures_of_process(::getpid()).rss_kb) - static_cast<double>(before);
 }
 
+// Nothing may wait to be written when the loop has ended: closing would wait for it, connection by connection.
 BareConnections::~BareConnections() {
-  loop_.end();
   for (auto *subscription : subscriptions_)
     natsSubscription_Destroy(subscription);
+  for (const auto &connection : connections_)
+    natsConnection_FlushTimeout(connection->get(), 5000);
+  loop_.end();
 }
 
 } // namespace trellis::bench
