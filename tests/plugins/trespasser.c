@@ -1,6 +1,7 @@
 /* A service that tries to change files and processes which belong to its own user, one way for each input {"mode",
  * "path"}, and answers with what came of it: "ok", or "errno N". For tests of isolation with a host that isn't root:
  * nothing but Landlock and the filter of system calls keeps it from them. */
+#include "attempt.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,26 +34,7 @@ TRELLIS_CONTRACT({
   }
 });
 
-#define TEXT(literal)                                                                                                  \
-  { literal, sizeof(literal) - 1 }
-
 static const trellis_host *host;
-
-/* The value of a string member without escapes, "" when absent. */
-static void member(const trellis_request *request, const char *name, char *out, size_t size) {
-  char key[32];
-  snprintf(key, sizeof key, "\"%s\":\"", name);
-  out[0] = 0;
-  const char *from = memmem(request->input.data, request->input.size, key, strlen(key));
-  if (!from) return;
-  from += strlen(key);
-  const size_t left = request->input.size - (size_t)(from - request->input.data);
-  const char *end = memchr(from, '"', left);
-  if (end && (size_t)(end - from) < size) {
-    memcpy(out, from, (size_t)(end - from));
-    out[end - from] = 0;
-  }
-}
 
 /* A datagram to a socket that has a path, from one end of a pair. */
 static int send_to(const char *path) {
@@ -134,14 +116,13 @@ static void do_it(void *self, const trellis_request *request) {
     snprintf(json, sizeof json, "{\"text\":\"ok\"}");
   else
     snprintf(json, sizeof json, "{\"text\":\"errno %d\"}", errno);
-  const trellis_str answer = {json, strlen(json)};
-  host->complete(host->self, request->call, answer);
+  host->complete(host->self, request->call, ts_text(json));
 }
 
 static const trellis_handler handler = {.size = sizeof(trellis_handler),
                                         .kind = TRELLIS_SURFACE_RPC,
-                                        .contract_id = TEXT("test.trespasser@v1"),
-                                        .name = TEXT("Trespasser.Do"),
+                                        .contract_id = TS_TEXT("test.trespasser@v1"),
+                                        .name = TS_TEXT("Trespasser.Do"),
                                         .rpc = do_it};
 static const trellis_handler *const handlers[] = {&handler};
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};
@@ -154,5 +135,10 @@ static trellis_status create(const trellis_host *given, const trellis_plugin **o
 }
 
 TRELLIS_EXPORT extern const trellis_plugin_entry trellis_plugin_entry_v1;
-const trellis_plugin_entry trellis_plugin_entry_v1 = {
-    sizeof(trellis_plugin_entry), TRELLIS_ABI_MAJOR, TRELLIS_ABI_MINOR, 0, TEXT("trespasser"), TEXT("1.0.0"), create};
+const trellis_plugin_entry trellis_plugin_entry_v1 = {sizeof(trellis_plugin_entry),
+                                                      TRELLIS_ABI_MAJOR,
+                                                      TRELLIS_ABI_MINOR,
+                                                      0,
+                                                      TS_TEXT("trespasser"),
+                                                      TS_TEXT("1.0.0"),
+                                                      create};

@@ -1,5 +1,6 @@
 /* A service that tries what an isolated plugin must not be able to do, one way for each input {"mode", "path"}, and
  * answers with what came of it: "ok ...", or "errno N". For tests of isolation. */
+#include "attempt.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,31 +37,7 @@ TRELLIS_CONTRACT({
   }
 });
 
-#define TEXT(literal)                                                                                                  \
-  { literal, sizeof(literal) - 1 }
-
 static const trellis_host *host;
-
-static trellis_str text(const char *chars) {
-  trellis_str out = {chars, strlen(chars)};
-  return out;
-}
-
-/* The value of a string member without escapes, "" when absent. */
-static void member(const trellis_request *request, const char *name, char *out, size_t size) {
-  char key[32];
-  snprintf(key, sizeof key, "\"%s\":\"", name);
-  out[0] = 0;
-  const char *from = memmem(request->input.data, request->input.size, key, strlen(key));
-  if (!from) return;
-  from += strlen(key);
-  const size_t left = request->input.size - (size_t)(from - request->input.data);
-  const char *end = memchr(from, '"', left);
-  if (end && (size_t)(end - from) < size) {
-    memcpy(out, from, (size_t)(end - from));
-    out[end - from] = 0;
-  }
-}
 
 static void said(char *out, size_t size, int good, const char *what) {
   if (good)
@@ -218,7 +195,7 @@ static void do_it(void *self, const trellis_request *request) {
   if (MODE("print")) fprintf(stderr, "unruly printed this\n");
   char json[320];
   snprintf(json, sizeof json, "{\"text\":\"%s\"}", out);
-  host->complete(host->self, request->call, text(json));
+  host->complete(host->self, request->call, ts_text(json));
 }
 
 struct identity {
@@ -231,8 +208,8 @@ static void keep(void *context, trellis_str data) {
 
 static const trellis_handler handler = {.size = sizeof(trellis_handler),
                                         .kind = TRELLIS_SURFACE_RPC,
-                                        .contract_id = TEXT("test.unruly@v1"),
-                                        .name = TEXT("Unruly.Do"),
+                                        .contract_id = TS_TEXT("test.unruly@v1"),
+                                        .name = TS_TEXT("Unruly.Do"),
                                         .rpc = do_it};
 static const trellis_handler *const handlers[] = {&handler};
 static const trellis_plugin plugin = {.size = sizeof(trellis_plugin), .handler_count = 1, .handlers = handlers};
@@ -246,11 +223,11 @@ static trellis_status create(const trellis_host *given, const trellis_plugin **o
   host->identity(host->self, sink);
   host->config(host->self, config_sink);
   if (strstr(config.json, "create")) abort();
-  host->log(host->self, TRELLIS_LOG_INFO, text("unruly is"), text(about.json));
+  host->log(host->self, TRELLIS_LOG_INFO, ts_text("unruly is"), ts_text(about.json));
   *out = &plugin;
   return TRELLIS_OK;
 }
 
 TRELLIS_EXPORT extern const trellis_plugin_entry trellis_plugin_entry_v1;
 const trellis_plugin_entry trellis_plugin_entry_v1 = {
-    sizeof(trellis_plugin_entry), TRELLIS_ABI_MAJOR, TRELLIS_ABI_MINOR, 0, TEXT("unruly"), TEXT("1.0.0"), create};
+    sizeof(trellis_plugin_entry), TRELLIS_ABI_MAJOR, TRELLIS_ABI_MINOR, 0, TS_TEXT("unruly"), TS_TEXT("1.0.0"), create};
