@@ -1,5 +1,6 @@
 #include "generation.h"
 
+#include "abi/host_only.h"
 #include "contracts/json_write.h"
 #include "event_surfaces.h"
 #include "feed_surfaces.h"
@@ -198,11 +199,9 @@ Result<void> Generation::State::check_extensions() {
     decides = *tables;
     return {};
   }
-  if (!TRELLIS_HAS(trellis_plugin, plugin, get_extension) || !plugin->get_extension) return {};
-  for (const std::string_view id : {TRELLIS_EXT_POLICY, TRELLIS_EXT_VALIDATOR, "trellis.surface/1"})
-    if (plugin->get_extension(plugin->self, {id.data(), id.size()}))
-      return fail("host_only_extension", config.name, "the plugin offers " + std::string(id),
-                  "role = \"control-plane\" in trellis.toml, or none of it");
+  if (const auto offered = host_only_offered(*plugin); !offered.empty())
+    return fail("host_only_extension", config.name, "the plugin offers " + std::string(offered),
+                "role = \"control-plane\" in trellis.toml, or none of it");
   return {};
 }
 

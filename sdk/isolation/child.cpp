@@ -1,6 +1,7 @@
 #include "isolation/child.h"
 
 #include "abi/health_table.h"
+#include "abi/host_only.h"
 #include "isolation/abi_frames.h"
 #include "isolation/asked.h"
 #include "isolation/child_host.h"
@@ -171,12 +172,7 @@ private:
   }
 
   // Whether it offers what only a control plane may, which never runs here; the host refuses it by this.
-  std::uint64_t offers() const {
-    if (!TRELLIS_HAS(trellis_plugin, plugin_, get_extension) || !plugin_->get_extension) return 0;
-    for (const std::string_view id : {"trellis.policy/1", "trellis.validator/1", "trellis.surface/1"})
-      if (plugin_->get_extension(plugin_->self, str(id))) return 1;
-    return 0;
-  }
+  std::uint64_t offers() const { return host_only_offered(*plugin_).empty() ? 0 : 1; }
 
   void start(std::uint64_t id) {
     Asked asked(link_, id);

@@ -2,6 +2,7 @@
 //
 // The ABI gives event listeners and health checks no argument that says which of them is meant, so each index has a
 // function of its own, made by a template.
+#include "abi/host_only.h"
 #include "isolation/isolated_state.h"
 
 #include <algorithm>
@@ -159,7 +160,7 @@ void destroy(void *self) noexcept {
 const void *get_extension(void *self, trellis_str id) noexcept {
   const auto &table = of(self).table;
   // Any pointer will do: the host refuses a plugin that offers this, and never looks inside.
-  if (view(id) == "trellis.policy/1") return table.offers_host_only ? &table : nullptr;
+  if (view(id) == kHostOnlyExtensions.front()) return table.offers_host_only ? &table : nullptr;
   return table.has_health && view(id) == TRELLIS_EXT_HEALTH ? &table.health : nullptr;
 }
 
