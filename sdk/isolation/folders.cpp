@@ -1,5 +1,6 @@
 #include "isolation/folders.h"
 
+#include "contracts/encoding.h"
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -38,10 +39,8 @@ std::set<std::uint32_t> users_at_work() {
 
 // Where to begin looking for a user: different hosts and plugins begin at different places.
 std::uint32_t first_choice(const fs::path &folder) {
-  std::uint32_t hash = 2166136261U; // FNV-1a
-  for (const char c : folder.string())
-    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  return hash % kUsers;
+  const auto hash = sha256(as_bytes(folder.string()));
+  return (hash[0] * 256U + hash[1]) % kUsers;
 }
 
 bool may_be_entered(fs::path path) {
