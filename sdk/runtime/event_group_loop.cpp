@@ -217,10 +217,9 @@ void EventGroup::State::finish() {
 void EventGroup::State::handle(MessagePtr message) {
   const std::string event(message->subject());
   current_at = *parse_ack_subject(message->reply());
-  const auto *handler = handler_for(*message);
-  current_metrics = handler ? handler->metrics.get() : nullptr;
-  if (current_metrics) current_metrics->delivered();
+  current_handlers = handlers_for(*message);
   current = std::move(message);
+  if (auto *metrics = current_metrics()) metrics->delivered();
   const auto result = run_handlers(Clock::now());
   if (!result) {
     const std::lock_guard lock(mutex);
@@ -236,12 +235,16 @@ void EventGroup::State::handle(MessagePtr message) {
         event + " failed in all of its " + std::to_string(current_at.delivery) + " deliveries");
 }
 
-// The first one; all that match are of one event. nullptr when none does.
-const EventHandler *EventGroup::State::handler_for(const Message &message) const {
-  const auto found = std::ranges::find_if(config.handlers, [&](const EventHandler &handler) {
-    return subject_matches(wildcard_subject(handler.type->subject), message.subject());
-  });
-  return found == config.handlers.end() ? nullptr : &*found;
+std::vector<const EventHandler *> EventGroup::State::handlers_for(const Message &message) const {
+  std::vector<const EventHandler *> out;
+  for (const auto &handler : config.handlers)
+    if (subject_matches(wildcard_subject(handler.type->subject), message.subject())) out.push_back(&handler);
+  return out;
+}
+
+// The first handler's, because all are of one event; nullptr when nobody counts.
+EventConsumerMetrics *EventGroup::State::current_metrics() const {
+  return current_handlers.empty() ? nullptr : current_handlers.front()->metrics.get();
 }
 
 // nullopt: the time to end came first.
@@ -288,7 +291,7 @@ void EventGroup::State::settle(std::string_view body) {
   for (;;) {
     const auto sent = transport.publish({.subject = message->reply(), .payload = body});
     if (sent) {
-      if (current_metrics) current_metrics->answered(body);
+      if (auto *metrics = current_metrics()) metrics->answered(body);
       return;
     }
     std::unique_lock lock(mutex);
@@ -323,25 +326,23 @@ void EventGroup::State::run_task() {
 
 // All handlers of the event in registration order; the first that fails ends it, and on redelivery all run again.
 EventGroup::State::Outcome EventGroup::State::run_chain(const Message &message, const AckSubject &at) const {
-  bool any = false;
-  for (const auto &handler : config.handlers) {
-    if (!subject_matches(wildcard_subject(handler.type->subject), message.subject())) continue;
-    any = true;
-    auto event = read_event(handler.type, message);
+  for (const auto *handler : current_handlers) {
+    auto event = read_event(handler->type, message);
     if (!event) {
-      say(EventReport::Kind::undecodable, handler.type->name, event.error().text());
+      say(EventReport::Kind::undecodable, handler->type->name, event.error().text());
       return Outcome::undecodable;
     }
     event->group = config.group;
     event->sequence = at.stream_sequence;
     event->delivery = at.delivery;
-    if (const auto done = handler.handle(*event); !done) {
-      say(EventReport::Kind::handler_failed, handler.type->name, done.error().text());
+    if (const auto done = handler->handle(*event); !done) {
+      say(EventReport::Kind::handler_failed, handler->type->name, done.error().text());
       return Outcome::failed;
     }
   }
-  if (!any) say(EventReport::Kind::handler_failed, config.group, "no handler for " + std::string(message.subject()));
-  return any ? Outcome::done : Outcome::failed;
+  if (!current_handlers.empty()) return Outcome::done;
+  say(EventReport::Kind::handler_failed, config.group, "no handler for " + std::string(message.subject()));
+  return Outcome::failed;
 }
 
 } // namespace trellis

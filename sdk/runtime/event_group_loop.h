@@ -28,7 +28,7 @@ struct EventGroup::State : std::enable_shared_from_this<State> {
   // The message that a worker has. Written by the loop while no task is posted, read by the task.
   MessagePtr current;
   AckSubject current_at;
-  EventConsumerMetrics *current_metrics = nullptr; // of its event
+  std::vector<const EventHandler *> current_handlers; // of its event, in the order of registration
   enum class Task { none, waiting, running } task = Task::none;
   enum class Outcome { done, failed, undecodable };
   std::optional<Outcome> outcome;
@@ -60,7 +60,8 @@ private:
   void handle(MessagePtr message);
   std::optional<Outcome> run_handlers(Clock::time_point delivered_at);
   void settle(std::string_view body);
-  const EventHandler *handler_for(const Message &message) const;
+  std::vector<const EventHandler *> handlers_for(const Message &message) const;
+  EventConsumerMetrics *current_metrics() const;
   void keep_alive();
   void run_task();
   Outcome run_chain(const Message &message, const AckSubject &at) const;
