@@ -9,16 +9,20 @@
 //                     "calls":{"waiting":0, "running":0, "unanswered":0, "abandoned":0, "answered":12, "overloaded":0,
 //                     "expired":0}, "durations":{"bounds":[0.0005, ...], "counts":[3, ...]},
 //                     "connection":{"state":"connected", "since":"2026-01-31T12:00:00.000Z", "credentialsExpire":"...",
-//                     "connects":1, "rotations":0}, "lastError":{"time":"...", "text":"..."}}, ...]} role: "service" |
-//                     "control-plane". phase: those of host.h. settled: nothing is under way. contractId,
-//                     contractDigest, sessionKey are "" while unknown. Only while it runs: `calls`, counted since this
-//                     generation began; `durations`, if it serves rpcs: how many requests were answered within each
-//                     bound (seconds; one count more, for those beyond), counted as the metrics are, since the process
-//                     began; `connection`, whose state is "connecting", "connected", "disconnected" or "closed", since
-//                     when (the last rotation or reconnect), and until when its credentials are good ("": for ever);
-//                     `lastError` of this generation, absent when it had none. generations of maxGenerations: copies of
-//                     its code in the process. Isolated plugins also have "isolation":"process" and "lastCrash", and
-//                     while they run "pid" (-1 between two processes) and "restarts".
+//                     "connects":1, "rotations":0}, "lastError":{"time":"...", "text":"..."}}, ...]}
+//
+//                     role: "service" | "control-plane". phase: those of host.h. settled: nothing is under way.
+//                     contractId, contractDigest, sessionKey are "" while unknown. generations of maxGenerations:
+//                     copies of its code in the process. Isolated plugins also have "isolation":"process" and
+//                     "lastCrash", and while they run "pid" (-1 between two processes) and "restarts".
+//
+//                     Only while it runs: `calls`, counted since this generation began. `durations`, if it serves rpcs:
+//                     how many requests were answered within each bound (seconds; one count more, for those beyond),
+//                     counted as the metrics are, since the process began. `connection`, whose state is "connecting",
+//                     "connected", "disconnected" or "closed", since when (the last rotation or reconnect), and until
+//                     when its credentials are good ("": for ever). `lastError` of this generation, absent when it had
+//                     none.
+//
 //   {"op":"keys"}     {"ok":true, "keys":[{"plugin":"inventory", "deployment":"inventory", "sessionKey":"..."}, ...]}
 //                     public session keys of the services, for provisioning them at a remote control plane.
 //   {"op":"reload"}   {"ok":true, "settled":true}   as SIGHUP; answered when every plugin has come to rest, or after

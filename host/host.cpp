@@ -125,7 +125,7 @@ Clock::time_point Host::next_wake() const {
 }
 
 // Generations and connections that ended leave free pages in the allocator, which it keeps: a host with short JWTs and
-// many reloads would grow for hours before it settles.
+// many reloads would grow for hours before it settles. It takes 0.5 ms for 10 MiB full of holes, 4 ms for 50.
 void Host::give_memory_back() {
   if (Clock::now() < give_back_at_) return;
   ::malloc_trim(0);

@@ -3,8 +3,7 @@
 // One thread waits for all of it: a heartbeat that takes longer than its interval makes the next one fall out, and any
 // number of requests that come during a round of checks share the next round. A heartbeat gives its checks up when the
 // next one is due; who asks waits for the same checks on, up to their full time, even if heartbeats fall out meanwhile.
-// It is one mostly sleeping thread a
-// participant, so that one whose checks or connection hang delays nobody else's.
+// It is one mostly sleeping thread a participant, so that one whose checks or connection hang delays nobody else's.
 #pragma once
 
 #include "contracts/result.h"

@@ -1,11 +1,11 @@
 // Counts of the events that a plugin hears and publishes.
 //
-//   trellis.event.consumer.deliveries  {trellis.operation, trellis.mode, trellis.group}     each message that a
-//   listener
-//                                      or a group took, redeliveries included; mode: "ephemeral" or "durable" (06 §6.3)
-//   trellis.event.consumer.acks        {trellis.operation, trellis.group, trellis.outcome}  what a group answered the
-//                                      stream with: "ack", "nak" or "term"
-//   trellis.event.publisher.events     {trellis.operation, trellis.outcome}                 "ok": the stream has it
+//   trellis.event.consumer.deliveries {trellis.operation, trellis.mode, trellis.group}
+//     each message that a listener or a group took, redeliveries included; mode: "ephemeral" or "durable" (06 §6.3)
+//   trellis.event.consumer.acks {trellis.operation, trellis.group, trellis.outcome}
+//     what a group answered the stream with: "ack", "nak" or "term"
+//   trellis.event.publisher.events {trellis.operation, trellis.outcome}
+//     "ok": the stream has it
 //
 // trellis.operation is the event, as in trellis.errors (06 §9.1). A listener has its series from its wiring on.
 #pragma once
