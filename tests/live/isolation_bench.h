@@ -76,13 +76,17 @@ inline bool refused(const std::string &outcome) {
   return outcome.starts_with("errno ");
 }
 
-// Its memory can't be limited then, and grows by quarantines. By memmem: find is slow where this is sanitized as well.
-inline bool host_is_sanitized() {
+// By memmem: find is slow where this is sanitized as well.
+inline bool host_has_symbol(const std::string &name) {
   const auto program = read_file(built("trellis-host"));
-  const auto has = [&](const std::string &name) {
-    return ::memmem(program.data(), program.size(), name.data(), name.size()) != nullptr;
-  };
-  return has("__asan_init") || has("__tsan_init");
+  return ::memmem(program.data(), program.size(), name.data(), name.size()) != nullptr;
+}
+inline bool host_is_thread_sanitized() {
+  return host_has_symbol("__tsan_init");
+}
+// Its memory can't be limited then, and grows by quarantines.
+inline bool host_is_sanitized() {
+  return host_has_symbol("__asan_init") || host_is_thread_sanitized();
 }
 
 inline void check_it_cant_read(Bench &bench) {
