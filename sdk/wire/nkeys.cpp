@@ -83,6 +83,8 @@ Result<Decoded> decode_text(std::string_view text) {
   }
   if (out.size < 4) return invalid("the text is too short for an nkey");
   if (!checksum_fits(out.view())) return fail("nkey_checksum", {}, "the checksum does not fit the nkey");
+  // One key has one text: neither a character behind the last byte nor bits that no byte holds.
+  if (count >= 5 || (bits & ((1U << count) - 1)) != 0) return invalid("the text holds more than the nkey's bytes");
   return out;
 }
 

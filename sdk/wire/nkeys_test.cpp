@@ -70,6 +70,17 @@ TEST_CASE("a text with a right checksum but another length or type is refused") 
   CHECK(public_error("BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZBO") == "nkey_prefix");
 }
 
+TEST_CASE("a key has one text only") {
+  const std::string zeros(56, 'A'); // its checksum is zero too
+  CHECK(public_error(zeros).empty());
+  CHECK(public_error(zeros + "A") == "nkey_invalid");
+  CHECK(public_error(std::string(kUserPublic) + "Q") == "nkey_invalid");
+  std::string seed(kUserSeed);
+  REQUIRE(seed.back() == 'I'); // 8: the last two bits belong to no byte
+  seed.back() = 'J';
+  CHECK(seed_error(seed) == "nkey_invalid");
+}
+
 TEST_CASE("a key of another type than expected is refused") {
   CHECK(decode_nkey(kUserPublic, NkeyType::account).error().code == "nkey_type");
   CHECK(NkeySeed::parse(kUserSeed, NkeyType::account).error().code == "nkey_type");
