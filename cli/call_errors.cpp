@@ -11,8 +11,8 @@ ErrorEnvelope shown_envelope(const ErrorEnvelope &envelope) {
   const auto fields = parse_json(envelope.fields);
   const JsonValue *inner = fields ? find_member(*fields, "remoteError") : nullptr;
   if (!inner) return envelope;
-  auto parsed = parse_envelope(to_json(*inner));
-  return parsed ? std::move(*parsed) : envelope;
+  if (auto parsed = parse_envelope(to_json(*inner))) return std::move(*parsed);
+  return envelope;
 }
 
 } // namespace
@@ -39,7 +39,8 @@ std::string error_text(const CallError &error) {
 Error call_error(const CallError &error, const std::string &rpc) {
   const ErrorEnvelope envelope = shown_envelope(error.envelope);
   std::string code = envelope.reason().empty() ? envelope.code() : envelope.reason();
-  return {code.empty() ? envelope.type : std::move(code), rpc, error_text(error), {}, {}};
+  if (code.empty()) code = envelope.type;
+  return {std::move(code), rpc, error_text(error), {}, {}};
 }
 
 } // namespace trellis::cli

@@ -33,8 +33,8 @@ Manifest without_uses_of(const std::vector<std::string> &unknown, const Manifest
       else
         ++use;
   }
-  auto stripped = Manifest::validate(*json);
-  return stripped ? std::move(*stripped) : contract;
+  if (auto stripped = Manifest::validate(*json)) return std::move(*stripped);
+  return contract;
 }
 
 class Check {

@@ -78,7 +78,7 @@ std::string short_time(std::string_view iso, std::int64_t now) {
 
 // Why it isn't running, else what went wrong last.
 std::string remark(const JsonValue &plugin, std::int64_t now) {
-  const std::string detail(string_member(plugin, "detail")), crash(string_member(plugin, "lastCrash"));
+  std::string detail(string_member(plugin, "detail")), crash(string_member(plugin, "lastCrash"));
   const JsonValue &problem = member_or_null(plugin, "lastError");
   if (string_member(plugin, "phase") != "running") return detail;
   if (!problem.IsObject()) return crash.empty() ? detail : crash;

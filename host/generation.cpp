@@ -81,7 +81,7 @@ private:
 struct Generation::State {
   State(HostParts given, PluginConfig wanted, std::shared_ptr<const Artifact> file, SessionKey session,
         std::string bound, LoadedCode idle)
-      : host(given), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
+      : host(std::move(given)), config(std::move(wanted)), artifact(std::move(file)), key(std::move(session)),
         bindings(std::move(bound)), outgoing(artifact->manifest(), host.contracts),
         privileged(is_control_plane() ? std::make_unique<PrivilegedConnections>() : nullptr),
         gauges(host.metrics.plugin(config.name)), calls_made(gauges.metrics().runtime(), gauges.metrics().errors()),
@@ -147,7 +147,7 @@ struct Generation::State {
 };
 
 Result<void> Generation::State::create() {
-  const auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
+  auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
   if (!made) return made;
   const auto problems =
       table_disagreements(*plugin, artifact->manifests(), config.role, host_answered_rpcs(config.name, program()));
@@ -379,8 +379,8 @@ void Generation::State::report(const CallEvent &event) {
 
 Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<const Artifact> artifact, SessionKey key,
                        std::string bindings, LoadedCode code)
-    : state_(std::make_unique<State>(parts, std::move(config), std::move(artifact), std::move(key), std::move(bindings),
-                                     std::move(code))) {}
+    : state_(std::make_unique<State>(std::move(parts), std::move(config), std::move(artifact), std::move(key),
+                                     std::move(bindings), std::move(code))) {}
 
 Generation::~Generation() = default;
 

@@ -140,7 +140,7 @@ std::string wrapped(const std::string &head, const std::vector<std::string> &arg
   std::size_t indent = head.size() - start;
   std::size_t longest = 0;
   for (const auto &argument : arguments)
-    longest = std::max(longest, argument.size() + tail.find_first_of("\n") % kWidth);
+    longest = std::max(longest, argument.size() + tail.find('\n') % kWidth);
   std::string out = head;
   if (indent + longest > kWidth) { // no room beside the head
     indent = head.find_first_not_of(' ', start) - start + 4;

@@ -223,7 +223,7 @@ Type SchemaTypes::infer_enum(const JsonValue &values, const Path &path) {
   std::vector<const JsonValue *> present;
   for (const auto &value : values.GetArray())
     if (!value.IsNull()) present.push_back(&value);
-  const auto nullable = [&](Type type) { return present.size() < values.Size() ? or_null(type) : type; };
+  const auto nullable = [&](const Type &type) { return present.size() < values.Size() ? or_null(type) : type; };
   const auto all = [&](auto test) { return std::all_of(present.begin(), present.end(), test); };
   if (present.empty()) return of(Kind::null);
   if (const auto texts = all_texts(present)) return nullable(text_enum(*texts, path));
