@@ -4,6 +4,7 @@
 
 #include "cli/control_plane.h"
 #include "live_host.h"
+#include "log_lines.h"
 #include "nats/nats_transport.h"
 #include "runtime/rpc_client.h"
 #include "support/nats_server.h"
@@ -76,6 +77,7 @@ private:
     std::string lines;
   };
   TempDir dir_;
+  ShownOnFailure shown_{dir_ / "host.log"};
   std::uint16_t port_;
   std::map<std::string, Plugin> plugins_;
   std::string host_config_; // as the bundle has it

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "contracts/manifest.h"
+#include "log_lines.h"
 #include "nats/nats_transport.h"
 #include "policy/policy.h"
 #include "runtime/rpc_client.h"
@@ -100,6 +101,7 @@ public:
 private:
   Options options_;
   TempDir dir_;
+  ShownOnFailure shown_{dir_ / "host.log"};
   std::map<std::string, Plugin> plugins_;
   std::map<std::string, std::string> accepted_; // contract id -> the lines of its [[accept]]
   std::string tables_;

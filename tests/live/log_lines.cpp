@@ -1,9 +1,14 @@
 #include "log_lines.h"
 
+#include "support/temp_dir.h"
+
 #include <algorithm>
+#include <iostream>
 
 namespace trellis::test {
 namespace {
+
+constexpr std::size_t kShownLines = 60, kShownWidth = 1000;
 
 // Calls fn(line) until it returns false.
 template <class Fn>
@@ -39,6 +44,19 @@ std::size_t first_line(std::string_view log, const std::vector<std::string> &tex
     return !found;
   });
   return found ? number : 0;
+}
+
+ShownOnFailure::~ShownOnFailure() {
+  if (std::uncaught_exceptions() <= exceptions_) return;
+  const auto log = read_file(log_);
+  const auto lines = count_lines(log, {});
+  std::cerr << "--- the end of " << log_.string() << ", " << lines << " lines\n";
+  std::size_t number = 0;
+  each_line(log, [&](std::string_view line) {
+    if (++number + kShownLines > lines) std::cerr << line.substr(0, kShownWidth) << '\n';
+    return true;
+  });
+  std::cerr << "---\n";
 }
 
 } // namespace trellis::test
