@@ -298,10 +298,11 @@ private:
     return asio::async_initiate<decltype(asio::use_awaitable), void(HttpResponse)>(
         [this](auto done, HttpRequest asked) {
           auto later = std::make_shared<decltype(done)>(std::move(done));
-          workers_->run([this, later, asked = std::move(asked)]() mutable {
-            auto response = handler_(asked);
+          const auto reply = [this, later](HttpResponse response) {
             asio::post(*io_, [later, response = std::move(response)]() mutable { (*later)(std::move(response)); });
-          });
+          };
+          if (!workers_->run([this, reply, asked = std::move(asked)] { reply(handler_(asked)); }))
+            reply(refusal(503, "Service Unavailable"));
         },
         asio::use_awaitable, std::move(request));
   }

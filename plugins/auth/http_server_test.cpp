@@ -16,7 +16,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <future>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 namespace trellis::auth {
 namespace {
@@ -246,9 +249,29 @@ TEST_CASE("work beyond the limit of threads waits its turn, and all of it runs")
   {
     HttpWorkers workers(2);
     for (int i = 0; i < 100; ++i)
-      workers.run([&] { ++ran; });
+      CHECK(workers.run([&] { ++ran; }));
   }
   CHECK(ran == 100);
+}
+
+TEST_CASE("work is refused, not lost, when the system has no thread for it") {
+  const pid_t child = ::fork();
+  if (child == 0) { // a process that may have no thread but its first, and isn't root
+    const rlimit none{0, 0};
+    const bool poor =
+        ::setrlimit(RLIMIT_NPROC, &none) == 0 && (::geteuid() != 0 || ::setresuid(65534, 65534, 65534) == 0);
+    bool taken = false;
+    {
+      HttpWorkers workers(2);
+      taken = workers.run([] {});
+    }
+    ::_exit(!poor ? 2 : taken ? 1 : 0);
+  }
+  REQUIRE(child > 0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status)); // the destructor waits for no thread that never was
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,15 +23,22 @@ HttpWorkers::~HttpWorkers() {
   thread_ended_.wait(lock, [&] { return threads_ == 0; });
 }
 
-void HttpWorkers::run(std::function<void()> work) {
+bool HttpWorkers::run(std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   waiting_.push_back(std::move(work));
   if (idle_ >= waiting_.size() || threads_ >= limit_) {
     work_arrived_.notify_one();
-    return;
+    return true;
   }
-  ++threads_;
-  std::thread([this] { serve(); }).detach();
+  try {
+    std::thread([this] { serve(); }).detach();
+    ++threads_;
+  } catch (const std::system_error &) { // no more threads: those that there are serve it later
+    if (threads_ > 0) return true;
+    waiting_.pop_back();
+    return false;
+  }
+  return true;
 }
 
 void HttpWorkers::serve() {

@@ -21,7 +21,8 @@ public:
   HttpWorkers &operator=(const HttpWorkers &) = delete;
 
   // [thread-safe] Waits in line when all threads are busy; the caller bounds how much that is (one a connection).
-  void run(std::function<void()> work);
+  // False: the system has no thread to give and there is none yet; the work is dropped.
+  [[nodiscard]] bool run(std::function<void()> work);
 
 private:
   void serve();

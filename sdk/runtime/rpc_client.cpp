@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -90,8 +91,12 @@ bool RpcClient::State::retry_later(Id id) {
   const std::lock_guard lock(mutex);
   const auto found = calls.find(id);
   if (closed || found == calls.end() || found->second->retries == kPauses.size()) return false;
+  try {
+    if (!timer.joinable()) timer = std::thread([this] { run_timer(); }); // close() joins it
+  } catch (const std::system_error &) { // the system has no thread to give: the call ends with what it has
+    return false;
+  }
   retries.emplace(Clock::now() + kPauses[found->second->retries++], id);
-  if (!timer.joinable()) timer = std::thread([this] { run_timer(); }); // close() joins it
   timer_wakes.notify_one();
   return true;
 }
