@@ -163,6 +163,7 @@ void IsolatedPlugin::State::answered(ReceivedFrame frame) {
   const auto id = frame.frame.id;
   if (id == kStartId) return started(frame.frame);
   if (id == kCreateId) { // only failures come this way
+    if (!is_being_made()) return;
     process->no_end();
     const auto error = error_at(frame.frame, 1);
     const auto code = frame.frame.number(1) != 0 ? std::string(view(error.type)) : "create_failed";
@@ -177,7 +178,14 @@ void IsolatedPlugin::State::answered(ReceivedFrame frame) {
   changed.notify_all();
 }
 
+// Whether the process was asked to make an instance. What it says unasked must not take back another deadline.
+bool IsolatedPlugin::State::is_being_made() const {
+  const std::lock_guard lock(mutex);
+  return phase == Phase::creating || phase == Phase::restarting;
+}
+
 void IsolatedPlugin::State::created(ReceivedFrame frame) {
+  if (!is_being_made()) return;
   process->no_end();
   std::unique_lock lock(mutex);
   if (phase == Phase::creating) {
@@ -213,6 +221,10 @@ void IsolatedPlugin::State::create_failed(const Error &why) {
 
 // Of a process that replaces one that crashed.
 void IsolatedPlugin::State::started(const Frame &answer) {
+  {
+    const std::lock_guard lock(mutex);
+    if (phase != Phase::restarting) return;
+  }
   process->no_end();
   KeptError words;
   if (deliver_answer(answer, {}, words.sink()) != TRELLIS_OK)

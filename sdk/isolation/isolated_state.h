@@ -106,6 +106,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   Result<void> spawned(pid_t pid);
   void received(ReceivedFrame frame);
   void answered(ReceivedFrame frame);
+  bool is_being_made() const;
   void created(ReceivedFrame frame);
   void create_failed(const Error &why);
   void started(const Frame &answer);
