@@ -149,12 +149,17 @@ trellis_status stop(void *self, std::int64_t deadline_unix_ms, trellis_error_sin
   return status;
 }
 
+// As with a plugin in this process, no function of the host runs for it any more when this returns.
 void destroy(void *self) noexcept {
   auto &state = of(self);
-  if (!begin_stopping(state)) return state.process->finish();
-  state.process->end_at(State::Clock::now() + kEndTime, "it didn't come back from destroy in time");
-  state.ask({FrameKind::destroy, 0, {}, {}}, {}, {});
-  state.process->wait_for_end();
+  if (begin_stopping(state)) {
+    state.process->end_at(State::Clock::now() + kEndTime, "it didn't come back from destroy in time");
+    state.ask({FrameKind::destroy, 0, {}, {}}, {}, {});
+    state.process->wait_for_end();
+  } else {
+    state.process->finish();
+  }
+  state.waiting.reset();
 }
 
 const void *get_extension(void *self, trellis_str id) noexcept {
