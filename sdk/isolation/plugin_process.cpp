@@ -33,7 +33,7 @@ struct PluginProcess::Session {
   std::uint64_t pings = 0, pongs = 0;
   Clock::time_point next_ping, pinged;
   std::optional<Clock::time_point> kill_at;
-  bool socket_ended = false;
+  bool socket_ended = false, takes_no_more = false;
 };
 
 PluginProcess::PluginProcess(Options options, Events events)
@@ -139,7 +139,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     bool unsent = false;
     {
       const std::lock_guard lock(mutex_);
-      unsent = !unsent_.empty();
+      unsent = !unsent_.empty() && !session.takes_no_more;
     }
     const auto socket_events = static_cast<short>(session.socket_ended ? 0 : POLLIN | (unsent ? POLLOUT : 0));
     std::array<pollfd, 4> ready{{{session.child.pidfd.get(), POLLIN, 0},
@@ -161,6 +161,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     if (!alive || ready[2].revents != 0) read_output(session);
     if (alive) check_life(session);
   }
+  if (!session.line.empty()) events_.on_output(session.line);
   {
     const std::lock_guard lock(mutex_);
     socket_ = -1;
@@ -178,6 +179,9 @@ void PluginProcess::flush(Session &session) {
   const std::lock_guard lock(mutex_);
   const auto sent = ::send(session.child.socket.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+  if (sent >= 0 || errno == EAGAIN || errno == EINTR) return;
+  session.takes_no_more = true; // it closed its end, or is about to end
+  if (!session.kill_at) session.kill_at = Clock::now() + kLastWords;
 }
 
 // False at the end of the stream, and when nothing sensible follows.
