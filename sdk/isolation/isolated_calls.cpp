@@ -19,8 +19,10 @@ constexpr std::size_t kMaxOutstanding = 4096;
 struct Question {
   std::shared_ptr<State> state;
   ReceivedFrame received;
+  const std::uint64_t session; // of the process that asked: to the next one its id is another question's
 
-  Question(std::shared_ptr<State> given, ReceivedFrame frame) : state(std::move(given)), received(std::move(frame)) {
+  Question(std::shared_ptr<State> given, ReceivedFrame frame)
+      : state(std::move(given)), received(std::move(frame)), session(state->process->session()) {
     ++state->outstanding;
   }
   ~Question() { --state->outstanding; }
@@ -28,8 +30,8 @@ struct Question {
   Question &operator=(const Question &) = delete;
 
   void answer(trellis_status status, std::string_view output = {}, const KeptError *error = nullptr) const {
-    if (state->process->send(answer_frame(received.frame.id, status, output, error))) return;
-    state->process->send(answer_frame(received.frame.id, TRELLIS_E_TOO_LARGE));
+    if (state->process->send(answer_frame(received.frame.id, status, output, error), session)) return;
+    state->process->send(answer_frame(received.frame.id, TRELLIS_E_TOO_LARGE), session);
   }
 };
 

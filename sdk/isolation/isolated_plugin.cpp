@@ -148,7 +148,7 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
     if (phase == Phase::ended) return trellis::fail("process_ended", options.name, "it isn't wanted any more");
     status.pid = pid;
   }
-  process->send(settings.frame(kCreateId));
+  process->send(settings.frame(kCreateId), process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from create in time");
   return {};
 }
@@ -204,7 +204,7 @@ void IsolatedPlugin::State::created(ReceivedFrame frame) {
     return create_failed({"create_failed", options.name, "after a crash its table of handlers is another one", {}, {}});
   }
   lock.unlock();
-  process->send({FrameKind::start, kStartId, {}, {}});
+  process->send({FrameKind::start, kStartId, {}, {}}, process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from start in time");
 }
 
@@ -247,7 +247,7 @@ void IsolatedPlugin::State::started(const Frame &answer) {
       const std::lock_guard lock(mutex);
       calls.insert(request.call);
     }
-    process->send_encoded(request.frame);
+    process->send_encoded(request.frame, process->session());
   }
 }
 

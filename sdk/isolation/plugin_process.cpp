@@ -63,15 +63,15 @@ void PluginProcess::wake() {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
-bool PluginProcess::send(const Frame &frame) {
+bool PluginProcess::send(const Frame &frame, std::uint64_t session) {
   const auto bytes = encode_frame(frame);
-  if (!bytes.empty()) send_encoded(bytes);
+  if (!bytes.empty()) send_encoded(bytes, session);
   return !bytes.empty();
 }
 
-void PluginProcess::send_encoded(std::string_view bytes) {
+void PluginProcess::send_encoded(std::string_view bytes, std::uint64_t session) {
   const std::lock_guard lock(mutex_);
-  if (socket_ < 0) return;
+  if (socket_ < 0 || session != session_) return;
   std::string_view left = bytes;
   if (unsent_.empty()) {
     const auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -130,6 +130,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
   {
     const std::lock_guard lock(mutex_);
     socket_ = session.child.socket.get();
+    ++session_;
     unsent_.clear();
     end_at_.reset();
   }
@@ -278,7 +279,7 @@ void PluginProcess::check_life(Session &session) {
   session.next_ping = now + options_.hang_timeout / 4;
   if (session.pings != session.pongs) return;
   session.pinged = now;
-  send({FrameKind::ping, ++session.pings, {}, {}});
+  send({FrameKind::ping, ++session.pings, {}, {}}, session_);
 }
 
 } // namespace trellis::isolation
