@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <limits>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kReadsAtOnce = 4;                   // before it is looked after again: it may never stop sending
 constexpr std::size_t kMaxUnsent = std::size_t{256} << 20; // for a process that doesn't read
 constexpr std::size_t kMaxLine = 4096;                     // of what it prints
 constexpr milliseconds kLastWords{1000};                   // from SIGABRT to SIGKILL
@@ -71,14 +73,15 @@ bool PluginProcess::send(const Frame &frame, std::uint64_t session) {
 
 void PluginProcess::send_encoded(std::string_view bytes, std::uint64_t session) {
   const std::lock_guard lock(mutex_);
-  if (socket_ < 0 || session != session_) return;
+  if (socket_ < 0 || session != session_ || too_much_) return;
   std::string_view left = bytes;
   if (unsent_.empty()) {
     const auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
     if (left.empty()) return;
   }
-  unsent_.append(left);
+  too_much_ = unsent_.size() + left.size() > kMaxUnsent;
+  if (!too_much_) unsent_.append(left);
   wake();
 }
 
@@ -132,6 +135,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     socket_ = session.child.socket.get();
     ++session_;
     unsent_.clear();
+    too_much_ = false;
     end_at_.reset();
   }
   if (auto good = events_.on_spawned(session.child.pid); !good) end(session, SIGKILL, good.error().text());
@@ -155,7 +159,8 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     }
     if (ready[1].revents & POLLOUT) flush(session);
     // What it said before it ended still counts.
-    if ((!alive || (ready[1].revents & ~POLLOUT) != 0) && !session.socket_ended && !read_frames(session)) {
+    const auto reads = alive ? kReadsAtOnce : std::numeric_limits<std::size_t>::max();
+    if ((!alive || (ready[1].revents & ~POLLOUT) != 0) && !session.socket_ended && !read_frames(session, reads)) {
       session.socket_ended = true;
       if (!session.kill_at) session.kill_at = Clock::now() + kLastWords; // it usually ends next
     }
@@ -186,9 +191,9 @@ void PluginProcess::flush(Session &session) {
 }
 
 // False at the end of the stream, and when nothing sensible follows.
-bool PluginProcess::read_frames(Session &session) {
+bool PluginProcess::read_frames(Session &session, std::size_t most) {
   std::array<char, kReadBytes> bytes;
-  for (;;) {
+  for (std::size_t i = 0; i < most; ++i) {
     const auto got = ::recv(session.child.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return true;
@@ -204,8 +209,9 @@ bool PluginProcess::read_frames(Session &session) {
       end(session, SIGKILL, "it sent a malformed frame");
       return false;
     }
-    if (got < static_cast<ssize_t>(bytes.size())) return true; // poll says when there is more
+    if (got < static_cast<ssize_t>(bytes.size())) break; // poll says when there is more
   }
+  return true;
 }
 
 void PluginProcess::read_output(Session &session) {
@@ -265,7 +271,7 @@ void PluginProcess::check_life(Session &session) {
   {
     const std::lock_guard lock(mutex_);
     if (end_at_ && now >= end_at_->first) due = end_at_->second;
-    too_much = unsent_.size() > kMaxUnsent;
+    too_much = too_much_;
   }
   if (due) {
     no_end();

@@ -91,6 +91,7 @@ private:
   mutable std::mutex mutex_; // guards what follows, but the thread
   int socket_ = -1;          // of the process that runs
   std::string unsent_;
+  bool too_much_ = false; // more than that was to be sent: the rest is lost, and the process with it
   std::optional<std::pair<Clock::time_point, std::string>> end_at_;
   std::thread thread_;
 };
