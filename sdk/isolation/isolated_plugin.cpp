@@ -395,12 +395,16 @@ Result<std::unique_ptr<IsolatedPlugin>> IsolatedPlugin::create(Options options, 
 
 IsolatedPlugin::~IsolatedPlugin() {
   if (!state_->process) return;
+  end();
+  state_->waiting.reset();
+}
+
+void IsolatedPlugin::end() {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->phase != State::Phase::ended) state_->phase = State::Phase::stopping;
   }
   state_->process->finish();
-  state_->waiting.reset();
 }
 
 const trellis_plugin *IsolatedPlugin::table() const {
