@@ -77,7 +77,7 @@ void flood(Peer &peer, const Frame &frame) {
   std::string many;
   while (many.size() < std::size_t{1} << 20)
     many += question;
-  const int most = 1 << 30;
+  const int most = 1 << 19;
   ::setsockopt(kChildSocket, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
   for (;;) { // never asleep, so that there is always more to read
     std::string_view left = many;
