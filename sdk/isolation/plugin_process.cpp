@@ -18,7 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
-constexpr std::size_t kReadsAtOnce = 4;                   // before it is looked after again: it may never stop sending
+constexpr std::size_t kReadsAtOnce = 4;                    // before it is looked after again: it may never stop sending
 constexpr std::size_t kMaxUnsent = std::size_t{256} << 20; // for a process that doesn't read
 constexpr std::size_t kMaxLine = 4096;                     // of what it prints
 constexpr milliseconds kLastWords{1000};                   // from SIGABRT to SIGKILL
