@@ -12,6 +12,7 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <poll.h>
 #include <rapidjson/document.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -273,6 +274,11 @@ bool send_all(int fd, std::string_view text) {
   return true;
 }
 
+// What a busy machine lacks for a while.
+bool is_shortage(int problem) {
+  return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
+}
+
 bool is_ours(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -307,6 +313,10 @@ private:
     while (!stopping_) {
       const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+      if (fd < 0 && is_shortage(errno)) {
+        ::poll(nullptr, 0, static_cast<int>(kLook.count())); // nobody tells when there is more
+        continue;
+      }
       if (fd < 0) return; // closed
       connections_.remove_if([](const Connection &connection) { return connection.over.load(); });
       if (connections_.size() >= kMaxConnections || !is_ours(fd)) {

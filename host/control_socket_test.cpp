@@ -3,7 +3,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <rapidjson/document.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
 
 using namespace trellis;
 using namespace trellis::host;
@@ -140,6 +143,28 @@ TEST_CASE("a request line that is too long gets no answer") {
   const auto answer =
       ask_control_socket(folder.path() / kControlSocketName, std::string(kMaxControlRequest + 8192, ' '), 5s);
   CHECK_FALSE(answer);
+}
+
+TEST_CASE("the socket answers again after the process had no descriptors left") {
+  const TemporaryFolder folder;
+  const auto serving = ControlSocket::open(folder.path(), actions_of_a_small_host());
+  REQUIRE(serving);
+  const auto socket = folder.path() / kControlSocketName;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few{64, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  std::vector<int> taken;
+  for (int fd = ::dup(0); fd >= 0; fd = ::dup(0))
+    taken.push_back(fd);
+  REQUIRE(!taken.empty());
+  ::close(taken.back()); // for the one who asks; the kernel keeps one for who is answered next, and none after that
+  taken.pop_back();
+  static_cast<void>(ask_control_socket(socket, R"({"op":"keys"})", 300ms));
+  for (const int fd : taken)
+    ::close(fd);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(ask_control_socket(socket, R"({"op":"keys"})", 5s).has_value());
 }
 
 TEST_CASE("a socket that a killed host left behind is replaced") {

@@ -336,7 +336,13 @@ bool Generation::State::end_workers(Clock::time_point until) {
   for (const auto &surface : surfaces)
     surface->stop(until);
   if (!workers) return true;
-  const auto stuck = workers->stop(until);
+  // A handler in another process that doesn't come back ends with that process; nothing is left behind.
+  const bool ended = isolated && !workers->finish(until);
+  if (ended) {
+    host.log.warn("a handler didn't come back; its process is ended", {{"plugin", config.name}});
+    isolated->end();
+  }
+  const auto stuck = workers->stop(ended ? Clock::now() + kCloseTime : until);
   for (const auto &surface : stuck)
     host.log.warn("a handler didn't come back", {{"plugin", config.name}, {"surface", surface}});
   return stuck.empty();

@@ -170,11 +170,34 @@ Result<Config> Host::read_again() {
   if (!fresh) return fresh;
   if (auto unmoved = check_unmoved(*fresh); !unmoved) return tl::make_unexpected(unmoved.error());
   if (auto read = policy_.reload(); !read) return tl::make_unexpected(read.error());
-  if (fresh->state_dir != config_.state_dir || fresh->nats_servers != config_.nats_servers ||
-      fresh->policy.mode != config_.policy.mode || fresh->policy.file != config_.policy.file ||
-      fresh->policy.url != config_.policy.url || fresh->name != config_.name)
-    log_.warn("changes of [host] name, state_dir, [nats] and [policy] need a restart", {});
+  std::string ignored;
+  for (const auto &key : needs_restart(config_, *fresh))
+    ignored += (ignored.empty() ? "" : ", ") + key;
+  if (!ignored.empty()) log_.warn("keys have changed that are read at start only", {{"keys", ignored}});
   return fresh;
+}
+
+std::vector<std::string> needs_restart(const Config &running, const Config &wanted) {
+  std::vector<std::string> keys;
+  const auto compare = [&](const char *key, auto member) {
+    if (running.*member != wanted.*member) keys.emplace_back(key);
+  };
+  const auto compare_policy = [&](const char *key, auto member) {
+    if (running.policy.*member != wanted.policy.*member) keys.emplace_back(key);
+  };
+  compare("host.name", &Config::name);
+  compare("host.state_dir", &Config::state_dir);
+  compare("host.log", &Config::log_format);
+  compare("host.log_level", &Config::log_level);
+  compare("host.connect_retry_max_ms", &Config::connect_retry_max);
+  compare("host.health_interval_ms", &Config::health_interval);
+  compare("host.isolation_uid_base", &Config::isolation_uid_base);
+  compare("nats.servers", &Config::nats_servers);
+  compare_policy("policy.mode", &PolicyConfig::mode);
+  compare_policy("policy.file", &PolicyConfig::file);
+  compare_policy("policy.url", &PolicyConfig::url);
+  compare_policy("policy.jwt_life_s", &PolicyConfig::remote_jwt_life);
+  return keys;
 }
 
 // A control plane that runs stays where it is for the life of the process: everybody's authority hangs on it.

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace trellis::host {
 
@@ -80,6 +82,9 @@ struct Host::Slot {
     return running ? &running->manifest() : vetted ? &vetted->artifact->manifest() : nullptr;
   }
 };
+
+// The keys beside those of plugins that differ, and that a reload doesn't take.
+std::vector<std::string> needs_restart(const Config &running, const Config &wanted);
 
 // Whether a running copy would be the same with the other table.
 bool same_plugin(const PluginConfig &a, const PluginConfig &b);

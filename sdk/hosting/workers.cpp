@@ -127,15 +127,21 @@ void Workers::keep(std::shared_ptr<const void> what) {
   state_->kept.push_back(std::move(what));
 }
 
+bool Workers::finish(Clock::time_point until) {
+  auto &state = *state_;
+  std::unique_lock lock(state.mutex);
+  state.stopping = true;
+  state.work.notify_all();
+  return state.progress.wait_until(lock, until, [&] { return state.running == 0 && state.queue.empty(); });
+}
+
 std::vector<std::string> Workers::stop(Clock::time_point until) {
+  finish(until);
   auto &state = *state_;
   std::vector<std::thread> ending;
   std::vector<std::string> stuck;
   {
-    std::unique_lock lock(state.mutex);
-    state.stopping = true;
-    state.work.notify_all();
-    state.progress.wait_until(lock, until, [&] { return state.running == 0 && state.queue.empty(); });
+    const std::lock_guard lock(state.mutex);
     state.queue.clear();
     for (auto &worker : state.workers) {
       if (!worker.thread.joinable()) continue; // left behind by an earlier stop

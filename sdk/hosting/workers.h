@@ -41,8 +41,10 @@ public:
   bool post(const WorkerTask &task, Limit limit = Limit::queue);
   // `what` lives as long as the last thread does: for owners of tasks that may never come back.
   void keep(std::shared_ptr<const void> what);
-  // [may block] Nothing is taken any more; what waits still runs until `until`. The names of those that were still
-  // running then: their threads are left behind, and what they use must stay for the life of the process.
+  // [may block] Nothing is taken any more; what waits still runs until `until`. False when something ran still.
+  bool finish(Clock::time_point until);
+  // [may block] The same, and ends the threads. The names of those that were still running then: their threads are
+  // left behind, and what they use must stay for the life of the process.
   std::vector<std::string> stop(Clock::time_point until);
 
   struct Counts {

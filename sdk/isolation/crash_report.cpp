@@ -34,13 +34,14 @@ bool is_report_of(std::string_view plugin, std::string_view file) {
          std::count(file.begin() + static_cast<std::ptrdiff_t>(plugin.size()), file.end(), '-') == 1;
 }
 
-void remove_oldest(const fs::path &folder, std::string_view plugin) {
+// `fresh` stays also when the clock was set back and all others seem later.
+void remove_oldest(const fs::path &folder, std::string_view plugin, const fs::path &fresh) {
   std::vector<fs::path> found;
   std::error_code problem;
   for (const auto &entry : fs::directory_iterator(folder, problem))
-    if (is_report_of(plugin, entry.path().filename().string())) found.push_back(entry.path());
+    if (entry.path() != fresh && is_report_of(plugin, entry.path().filename().string())) found.push_back(entry.path());
   std::ranges::sort(found); // by time, as the name says
-  for (std::size_t i = 0; i + kReportsKept < found.size(); ++i)
+  for (std::size_t i = 0; i + kReportsKept <= found.size(); ++i)
     fs::remove(found[i], problem);
 }
 
@@ -87,7 +88,7 @@ Result<fs::path> write_report(const fs::path &folder, const CrashReport &report)
   const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   ::close(file);
   if (!written) return trellis::fail("crash_report", path.string(), "can't be written");
-  remove_oldest(folder, report.plugin);
+  remove_oldest(folder, report.plugin, path);
   return path;
 }
 

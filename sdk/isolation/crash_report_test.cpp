@@ -82,3 +82,17 @@ TEST_CASE("the newest reports of a plugin are kept, and those of others left alo
     ++files;
   CHECK(files == kReportsKept + 1);
 }
+
+TEST_CASE("a report is kept when the clock was set back and all others are of a later time") {
+  const trellis::test::TempDir dir;
+  CrashReport report;
+  report.plugin = "echo";
+  for (int i = 0; i < 20; ++i) {
+    report.unix_ms = 1'800'000'000'000 + i * 1000;
+    REQUIRE(write_report(dir / "crashes", report));
+  }
+  report.unix_ms = 1'700'000'000'000;
+  const auto file = write_report(dir / "crashes", report);
+  REQUIRE(file);
+  CHECK(std::filesystem::exists(*file));
+}

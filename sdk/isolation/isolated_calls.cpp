@@ -4,8 +4,8 @@
 // The supervising thread must not wait, so functions that may are called on threads of their own, and calls go through
 // their asynchronous form. The process is not trusted: it can only name calls and streams that it was given, and only
 // have so many questions open.
+#include "contracts/json_write.h"
 #include "isolation/isolated_state.h"
-
 #include <bit>
 
 namespace trellis::isolation {
@@ -13,23 +13,40 @@ namespace {
 
 using State = IsolatedPlugin::State;
 
+// Of questions that wait: the process may ask faster than anybody answers.
 constexpr std::size_t kMaxOutstanding = 4096;
+constexpr std::size_t kMaxOutstandingBytes = std::size_t{128} << 20; // two of the largest payloads
+constexpr std::size_t kMaxLogMessage = std::size_t{8} << 10, kMaxLogFields = std::size_t{32} << 10;
+
+std::size_t size_of(const ReceivedFrame &received) {
+  const auto &frame = received.frame;
+  return received.bytes.size() + frame.numbers.size() * sizeof frame.numbers[0] +
+         frame.texts.size() * sizeof frame.texts[0];
+}
 
 // The question and what its answer needs; lives until the answer is on its way.
 struct Question {
   std::shared_ptr<State> state;
   ReceivedFrame received;
+  const std::uint64_t session; // of the process that asked: to the next one its id is another question's
+  const std::size_t bytes;
 
-  Question(std::shared_ptr<State> given, ReceivedFrame frame) : state(std::move(given)), received(std::move(frame)) {
+  Question(std::shared_ptr<State> given, ReceivedFrame frame)
+      : state(std::move(given)), received(std::move(frame)), session(state->process->session()),
+        bytes(size_of(received)) {
     ++state->outstanding;
+    state->outstanding_bytes += bytes;
   }
-  ~Question() { --state->outstanding; }
+  ~Question() {
+    --state->outstanding;
+    state->outstanding_bytes -= bytes;
+  }
   Question(const Question &) = delete;
   Question &operator=(const Question &) = delete;
 
   void answer(trellis_status status, std::string_view output = {}, const KeptError *error = nullptr) const {
-    if (state->process->send(answer_frame(received.frame.id, status, output, error))) return;
-    state->process->send(answer_frame(received.frame.id, TRELLIS_E_TOO_LARGE));
+    if (state->process->send(answer_frame(received.frame.id, status, output, error), session)) return;
+    state->process->send(answer_frame(received.frame.id, TRELLIS_E_TOO_LARGE), session);
   }
 };
 
@@ -94,6 +111,12 @@ void serve_stream(State &state, const Question &question) {
   case FrameKind::feed_close: return question.answer(state.feeds->close(self, stream));
   default: return question.answer(state.feeds->state(self, stream));
   }
+}
+
+// The others are answered before the next question is read; an answer to a request must never be refused.
+bool may_wait(FrameKind kind) {
+  return kind == FrameKind::call_rpc || kind == FrameKind::request || kind == FrameKind::event_publish ||
+         kind == FrameKind::event_publish_prepared || kind == FrameKind::event_publish_async;
 }
 
 void call_rpc(State &state, std::unique_ptr<Question> question) {
@@ -183,11 +206,16 @@ void IsolatedPlugin::State::serve(ReceivedFrame received) {
   const auto kind = received.frame.kind;
   if (kind == FrameKind::log) {
     const auto &frame = received.frame;
-    return log_of_plugin(static_cast<std::int32_t>(static_cast<std::uint32_t>(frame.number(0))), frame.text(0),
-                         frame.text(1));
+    const auto level = static_cast<std::int32_t>(static_cast<std::uint32_t>(frame.number(0)));
+    const auto fields = frame.text(1); // JSON, which half of would be none
+    if (fields.size() <= kMaxLogFields) return log_of_plugin(level, frame.text(0).substr(0, kMaxLogMessage), fields);
+    return log_of_plugin(
+        level, frame.text(0).substr(0, kMaxLogMessage),
+        JsonObjectText().number("fieldsLeftOut", static_cast<std::int64_t>(fields.size())).text("unit", "bytes").str());
   }
   auto question = std::make_unique<Question>(shared_from_this(), std::move(received));
-  if (outstanding > kMaxOutstanding) return question->answer(TRELLIS_E_UNAVAILABLE);
+  if (may_wait(kind) && (outstanding > kMaxOutstanding || outstanding_bytes > kMaxOutstandingBytes))
+    return question->answer(TRELLIS_E_UNAVAILABLE);
   const auto unsupported = [&] { question->answer(TRELLIS_E_UNSUPPORTED); };
   switch (kind) {
   case FrameKind::complete:

@@ -148,7 +148,7 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
     if (phase == Phase::ended) return trellis::fail("process_ended", options.name, "it isn't wanted any more");
     status.pid = pid;
   }
-  process->send(settings.frame(kCreateId));
+  process->send(settings.frame(kCreateId), process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from create in time");
   return {};
 }
@@ -163,6 +163,7 @@ void IsolatedPlugin::State::answered(ReceivedFrame frame) {
   const auto id = frame.frame.id;
   if (id == kStartId) return started(frame.frame);
   if (id == kCreateId) { // only failures come this way
+    if (!is_being_made()) return;
     process->no_end();
     const auto error = error_at(frame.frame, 1);
     const auto code = frame.frame.number(1) != 0 ? std::string(view(error.type)) : "create_failed";
@@ -177,7 +178,14 @@ void IsolatedPlugin::State::answered(ReceivedFrame frame) {
   changed.notify_all();
 }
 
+// Whether the process was asked to make an instance. What it says unasked must not take back another deadline.
+bool IsolatedPlugin::State::is_being_made() const {
+  const std::lock_guard lock(mutex);
+  return phase == Phase::creating || phase == Phase::restarting;
+}
+
 void IsolatedPlugin::State::created(ReceivedFrame frame) {
+  if (!is_being_made()) return;
   process->no_end();
   std::unique_lock lock(mutex);
   if (phase == Phase::creating) {
@@ -196,7 +204,7 @@ void IsolatedPlugin::State::created(ReceivedFrame frame) {
     return create_failed({"create_failed", options.name, "after a crash its table of handlers is another one", {}, {}});
   }
   lock.unlock();
-  process->send({FrameKind::start, kStartId, {}, {}});
+  process->send({FrameKind::start, kStartId, {}, {}}, process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from start in time");
 }
 
@@ -213,6 +221,10 @@ void IsolatedPlugin::State::create_failed(const Error &why) {
 
 // Of a process that replaces one that crashed.
 void IsolatedPlugin::State::started(const Frame &answer) {
+  {
+    const std::lock_guard lock(mutex);
+    if (phase != Phase::restarting) return;
+  }
   process->no_end();
   KeptError words;
   if (deliver_answer(answer, {}, words.sink()) != TRELLIS_OK)
@@ -235,7 +247,7 @@ void IsolatedPlugin::State::started(const Frame &answer) {
       const std::lock_guard lock(mutex);
       calls.insert(request.call);
     }
-    process->send_encoded(request.frame);
+    process->send_encoded(request.frame, process->session());
   }
 }
 
@@ -383,12 +395,16 @@ Result<std::unique_ptr<IsolatedPlugin>> IsolatedPlugin::create(Options options, 
 
 IsolatedPlugin::~IsolatedPlugin() {
   if (!state_->process) return;
+  end();
+  state_->waiting.reset();
+}
+
+void IsolatedPlugin::end() {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->phase != State::Phase::ended) state_->phase = State::Phase::stopping;
   }
   state_->process->finish();
-  state_->waiting.reset();
 }
 
 const trellis_plugin *IsolatedPlugin::table() const {

@@ -54,6 +54,9 @@ public:
   const trellis_plugin *table() const;
   const std::string &program() const;
   const std::string &version() const;
+  // [may block] After the plugin's stop: ends the process at once, so that whoever waits for it is told. There is
+  // nothing left to do for destroy then.
+  void end();
 
   struct Status {
     pid_t pid = -1; // -1: none at the moment

@@ -56,7 +56,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   PluginFolder folder;
   std::filesystem::path parent_group; // control group to divide; "" without
   PluginTable table;
-  std::atomic<std::size_t> outstanding = 0; // questions of the process whose answers are still to come
+  std::atomic<std::size_t> outstanding = 0, outstanding_bytes = 0; // questions whose answers are still to come
 
   enum class Phase {
     creating,   // the first process makes the instance
@@ -106,6 +106,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   Result<void> spawned(pid_t pid);
   void received(ReceivedFrame frame);
   void answered(ReceivedFrame frame);
+  bool is_being_made() const;
   void created(ReceivedFrame frame);
   void create_failed(const Error &why);
   void started(const Frame &answer);

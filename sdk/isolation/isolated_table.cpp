@@ -37,8 +37,9 @@ void take_rpc(void *self, const trellis_request *request) noexcept {
   std::unique_lock lock(state.mutex);
   if (state.phase == State::Phase::running && !bytes.empty()) {
     state.calls.insert(request->call);
+    const auto session = state.process->session();
     lock.unlock();
-    state.process->send_encoded(bytes);
+    state.process->send_encoded(bytes, session);
     return;
   }
   const auto left = milliseconds(request->deadline_unix_ms) - unix_now();
@@ -60,8 +61,9 @@ void take_feed(void *self, const trellis_feed_request *request) noexcept {
   std::unique_lock lock(state.mutex);
   if (state.phase == State::Phase::running) {
     state.streams.emplace(request->stream, view(request->surface));
+    const auto session = state.process->session();
     lock.unlock();
-    state.process->send(frame);
+    state.process->send(frame, session);
     return;
   }
   lock.unlock();
@@ -73,13 +75,15 @@ void take_feed(void *self, const trellis_feed_request *request) noexcept {
 void cancel_feed(void *self, trellis_stream stream) noexcept {
   auto &state = of(self);
   std::string surface;
+  std::uint64_t session = 0;
   {
     const std::lock_guard lock(state.mutex);
     const auto found = state.streams.find(stream);
     if (found == state.streams.end()) return; // it ended with its process
     surface = found->second;
+    session = state.process->session();
   }
-  state.process->send({FrameKind::feed_cancel, stream, {}, {surface}});
+  state.process->send({FrameKind::feed_cancel, stream, {}, {surface}}, session);
 }
 
 template <std::size_t Handler>
@@ -149,12 +153,17 @@ trellis_status stop(void *self, std::int64_t deadline_unix_ms, trellis_error_sin
   return status;
 }
 
+// As with a plugin in this process, no function of the host runs for it any more when this returns.
 void destroy(void *self) noexcept {
   auto &state = of(self);
-  if (!begin_stopping(state)) return state.process->finish();
-  state.process->end_at(State::Clock::now() + kEndTime, "it didn't come back from destroy in time");
-  state.ask({FrameKind::destroy, 0, {}, {}}, {}, {});
-  state.process->wait_for_end();
+  if (begin_stopping(state)) {
+    state.process->end_at(State::Clock::now() + kEndTime, "it didn't come back from destroy in time");
+    state.ask({FrameKind::destroy, 0, {}, {}}, {}, {});
+    state.process->wait_for_end();
+  } else {
+    state.process->finish();
+  }
+  state.waiting.reset();
 }
 
 const void *get_extension(void *self, trellis_str id) noexcept {
@@ -177,8 +186,9 @@ trellis_status IsolatedPlugin::State::ask(Frame frame, trellis_sink output, trel
   }
   frame.id = next_id++;
   waiters.emplace(frame.id, &waiter);
+  const auto session = process->session();
   lock.unlock();
-  const bool sent = process->send(frame);
+  const bool sent = process->send(frame, session);
   lock.lock();
   if (!sent) {
     waiters.erase(frame.id);

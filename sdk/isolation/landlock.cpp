@@ -33,6 +33,7 @@ constexpr std::uint64_t kScopeAbstractSockets = 1U << 0, kScopeSignals = 1U << 1
 constexpr std::uint64_t kMakeDevices = (1U << 6) | (1U << 11); // never for anybody: character and block devices
 constexpr std::uint64_t kForFiles = kExecute | kWriteFile | kReadFile | kTruncate | kDeviceControl;
 
+// Of /etc/ssl and /etc/pki what is public: services have their keys below them as well.
 constexpr const char *kReadable[] = {"/usr",
                                      "/lib",
                                      "/lib64",
@@ -41,8 +42,13 @@ constexpr const char *kReadable[] = {"/usr",
                                      "/etc/ld.so.cache",
                                      "/etc/ld.so.conf",
                                      "/etc/ld.so.conf.d",
-                                     "/etc/ssl",
-                                     "/etc/pki",
+                                     "/etc/ssl/certs",
+                                     "/etc/ssl/cert.pem",
+                                     "/etc/ssl/openssl.cnf",
+                                     "/etc/pki/ca-trust",
+                                     "/etc/pki/tls/certs",
+                                     "/etc/pki/tls/cert.pem",
+                                     "/etc/pki/tls/openssl.cnf",
                                      "/etc/ca-certificates",
                                      "/etc/resolv.conf",
                                      "/etc/hosts",

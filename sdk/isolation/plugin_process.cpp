@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <limits>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kReadsAtOnce = 4;                    // before it is looked after again: it may never stop sending
 constexpr std::size_t kMaxUnsent = std::size_t{256} << 20; // for a process that doesn't read
 constexpr std::size_t kMaxLine = 4096;                     // of what it prints
 constexpr milliseconds kLastWords{1000};                   // from SIGABRT to SIGKILL
@@ -33,7 +35,7 @@ struct PluginProcess::Session {
   std::uint64_t pings = 0, pongs = 0;
   Clock::time_point next_ping, pinged;
   std::optional<Clock::time_point> kill_at;
-  bool socket_ended = false;
+  bool socket_ended = false, takes_no_more = false;
 };
 
 PluginProcess::PluginProcess(Options options, Events events)
@@ -63,22 +65,23 @@ void PluginProcess::wake() {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
-bool PluginProcess::send(const Frame &frame) {
+bool PluginProcess::send(const Frame &frame, std::uint64_t session) {
   const auto bytes = encode_frame(frame);
-  if (!bytes.empty()) send_encoded(bytes);
+  if (!bytes.empty()) send_encoded(bytes, session);
   return !bytes.empty();
 }
 
-void PluginProcess::send_encoded(std::string_view bytes) {
+void PluginProcess::send_encoded(std::string_view bytes, std::uint64_t session) {
   const std::lock_guard lock(mutex_);
-  if (socket_ < 0) return;
+  if (socket_ < 0 || session != session_ || too_much_) return;
   std::string_view left = bytes;
   if (unsent_.empty()) {
     const auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
     if (left.empty()) return;
   }
-  unsent_.append(left);
+  too_much_ = unsent_.size() + left.size() > kMaxUnsent;
+  if (!too_much_) unsent_.append(left);
   wake();
 }
 
@@ -130,7 +133,9 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
   {
     const std::lock_guard lock(mutex_);
     socket_ = session.child.socket.get();
+    ++session_;
     unsent_.clear();
+    too_much_ = false;
     end_at_.reset();
   }
   if (auto good = events_.on_spawned(session.child.pid); !good) end(session, SIGKILL, good.error().text());
@@ -139,7 +144,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     bool unsent = false;
     {
       const std::lock_guard lock(mutex_);
-      unsent = !unsent_.empty();
+      unsent = !unsent_.empty() && !session.takes_no_more;
     }
     const auto socket_events = static_cast<short>(session.socket_ended ? 0 : POLLIN | (unsent ? POLLOUT : 0));
     std::array<pollfd, 4> ready{{{session.child.pidfd.get(), POLLIN, 0},
@@ -154,13 +159,15 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     }
     if (ready[1].revents & POLLOUT) flush(session);
     // What it said before it ended still counts.
-    if ((!alive || (ready[1].revents & ~POLLOUT) != 0) && !session.socket_ended && !read_frames(session)) {
+    const auto reads = alive ? kReadsAtOnce : std::numeric_limits<std::size_t>::max();
+    if ((!alive || (ready[1].revents & ~POLLOUT) != 0) && !session.socket_ended && !read_frames(session, reads)) {
       session.socket_ended = true;
       if (!session.kill_at) session.kill_at = Clock::now() + kLastWords; // it usually ends next
     }
     if (!alive || ready[2].revents != 0) read_output(session);
     if (alive) check_life(session);
   }
+  if (!session.line.empty()) events_.on_output(session.line);
   {
     const std::lock_guard lock(mutex_);
     socket_ = -1;
@@ -178,12 +185,15 @@ void PluginProcess::flush(Session &session) {
   const std::lock_guard lock(mutex_);
   const auto sent = ::send(session.child.socket.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+  if (sent >= 0 || errno == EAGAIN || errno == EINTR) return;
+  session.takes_no_more = true; // it closed its end, or is about to end
+  if (!session.kill_at) session.kill_at = Clock::now() + kLastWords;
 }
 
 // False at the end of the stream, and when nothing sensible follows.
-bool PluginProcess::read_frames(Session &session) {
+bool PluginProcess::read_frames(Session &session, std::size_t most) {
   std::array<char, kReadBytes> bytes;
-  for (;;) {
+  for (std::size_t i = 0; i < most; ++i) {
     const auto got = ::recv(session.child.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return true;
@@ -199,8 +209,9 @@ bool PluginProcess::read_frames(Session &session) {
       end(session, SIGKILL, "it sent a malformed frame");
       return false;
     }
-    if (got < static_cast<ssize_t>(bytes.size())) return true; // poll says when there is more
+    if (got < static_cast<ssize_t>(bytes.size())) break; // poll says when there is more
   }
+  return true;
 }
 
 void PluginProcess::read_output(Session &session) {
@@ -260,7 +271,7 @@ void PluginProcess::check_life(Session &session) {
   {
     const std::lock_guard lock(mutex_);
     if (end_at_ && now >= end_at_->first) due = end_at_->second;
-    too_much = unsent_.size() > kMaxUnsent;
+    too_much = too_much_;
   }
   if (due) {
     no_end();
@@ -274,7 +285,7 @@ void PluginProcess::check_life(Session &session) {
   session.next_ping = now + options_.hang_timeout / 4;
   if (session.pings != session.pongs) return;
   session.pinged = now;
-  send({FrameKind::ping, ++session.pings, {}, {}});
+  send({FrameKind::ping, ++session.pings, {}, {}}, session_);
 }
 
 } // namespace trellis::isolation

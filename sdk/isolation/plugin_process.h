@@ -51,10 +51,12 @@ public:
 
   // Once: starts the thread.
   void begin();
-  // [thread-safe] Queues a frame for the process that runs now; nothing when there is none. False for a frame beyond
-  // the limits.
-  bool send(const Frame &frame);
-  void send_encoded(std::string_view bytes); // of encode_frame
+  // [thread-safe] The number of the process that runs now, or ran last: 1 for the first.
+  std::uint64_t session() const { return session_.load(); }
+  // [thread-safe] Queues a frame for that process; nothing once it has ended: ids mean something else to the next one.
+  // False for a frame beyond the limits.
+  bool send(const Frame &frame, std::uint64_t session);
+  void send_encoded(std::string_view bytes, std::uint64_t session); // of encode_frame
   // [thread-safe] Ends the process that runs now, when it hasn't ended by itself until then.
   void end_at(Clock::time_point when, std::string reason);
   void no_end(); // takes that back
@@ -72,7 +74,7 @@ private:
   void wake();
   bool pause(std::chrono::milliseconds length);
   void flush(Session &session);
-  bool read_frames(Session &session);
+  bool read_frames(Session &session, std::size_t most);
   void read_output(Session &session);
   void note_pong(Session &session, const Frame &pong);
   void check_life(Session &session);
@@ -83,11 +85,13 @@ private:
   const Events events_;
   OwnedFd wake_;
   std::atomic<pid_t> pid_ = -1;
+  std::atomic<std::uint64_t> session_ = 0; // written with the lock
   std::atomic<bool> no_next_ = false, finishing_ = false;
 
   mutable std::mutex mutex_; // guards what follows, but the thread
   int socket_ = -1;          // of the process that runs
   std::string unsent_;
+  bool too_much_ = false; // more than that was to be sent: the rest is lost, and the process with it
   std::optional<std::pair<Clock::time_point, std::string>> end_at_;
   std::thread thread_;
 };

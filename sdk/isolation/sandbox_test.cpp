@@ -11,7 +11,9 @@ using namespace trellis::test;
 TEST_CASE("folders below the system's libraries are readable to every isolated plugin, others aren't") {
   CHECK(readable_path_above("/usr/local/var/trellis", {}) == "/usr");
   CHECK(readable_path_above("/usr", {}) == "/usr");
-  CHECK(readable_path_above("/etc/ssl/private/trellis/", {}) == "/etc/ssl");
+  CHECK(readable_path_above("/etc/ssl/certs/trellis/", {}) == "/etc/ssl/certs");
+  CHECK(readable_path_above("/etc/ssl/private/trellis.key", {}).empty()); // what a host may read isn't a plugin's
+  CHECK(readable_path_above("/etc/pki/tls/private/trellis.key", {}).empty());
   CHECK(readable_path_above("/var/lib/trellis", {}).empty());
   CHECK(readable_path_above("/etc/trellis", {}).empty());
   CHECK(readable_path_above("/usrlocal/trellis", {}).empty()); // a name that begins alike

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <set>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -21,6 +23,16 @@ std::string function_of_frame(const std::string &report, const std::string &fram
   const auto from = report.find(frame) + frame.size();
   const auto offset = report.substr(from, report.find('\n', from) - from);
   return run_program({"/usr/bin/env", "addr2line", "-f", "-e", built("unruly.so").string(), offset}).out;
+}
+
+std::set<pid_t> children_of(pid_t pid) {
+  std::set<pid_t> children;
+  for (const auto &thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream in(thread.path() / "children");
+    for (pid_t child = 0; in >> child;)
+      children.insert(child);
+  }
+  return children;
 }
 
 double median(std::vector<std::size_t>::const_iterator from, std::vector<std::size_t>::const_iterator to) {
@@ -284,6 +296,32 @@ TEST_CASE("a file that nobody vouches for runs in a process of its own, and neve
   bench.set_plugin("unruly", {.file = built("unruly.so"), .pinned = false, .lines = "isolation = \"none\"\n"});
   bench.reload();
   CHECK(bench.logged({"the plugin's file is refused", "untrusted"}));
+}
+
+TEST_CASE("a listener that never comes back leaves no process behind when its plugin is replaced or the host stops") {
+  constexpr char kNurse[] = "test.nurse@v1";
+  LiveHost host({.host_lines = "health_interval_ms = 100\ndrain_ms = 500\n"});
+  const auto with = [&](const std::string &lines) {
+    host.set_plugin("nurse", {.file = built("nurse.so"), .lines = "isolation = \"process\"\n" + lines});
+  };
+  with("");
+  host.accept(built("nurse.so"));
+  host.set_caller("shop", {{}, {{kNurse, {"*"}}, {"trellis.health@v1", {"*"}}}});
+  host.start();
+  const auto shop = host.connect("shop");
+  const auto hang = [&](std::size_t times) {
+    REQUIRE(wait_until([&] { return shop->call(kNurse, "Nurse.Heard", R"({"name":"nobody"})").has_value(); }));
+    REQUIRE(wait_until([&] { return host.count_logged({"it hangs"}) == times; }));
+  };
+  hang(1);
+  const auto before = children_of(host.process().pid());
+  REQUIRE(before.size() == 1);
+  with("max_concurrency = 3\n"); // another instance
+  host.reload();
+  CHECK(wait_until([&] { return children_of(host.process().pid()).size() == 1; }, std::chrono::seconds(5)));
+  CHECK(children_of(host.process().pid()) != before);
+  hang(2);
+  CHECK(host.stop() == 0);
 }
 
 TEST_CASE("the process ends with the host, also when that is killed") {

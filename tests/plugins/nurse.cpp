@@ -1,8 +1,12 @@
-// Hears heartbeats, its own among them, and tells whose it heard. For health without a control plane.
+// Hears heartbeats, its own among them, and tells whose it heard. For health without a control plane. Asked about
+// "nobody", it never comes back from the next one.
+#include <atomic>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <trellis/service.h>
+#include <unistd.h>
 
 TRELLIS_CONTRACT({
   "format": "trellis.contract.v1", "id": "test.nurse@v1", "displayName": "Nurse", "kind": "service",
@@ -47,11 +51,16 @@ struct Heartbeat {
 struct Heard {
   std::mutex mutex; // guards by_name
   std::map<std::string, Beats> by_name;
+  std::atomic<bool> hangs = false;
 };
 
 void setup(trellis::Service &service) {
   const auto heard = std::make_shared<Heard>();
   service.on_live_event({"trellis.health@v1", "Health.Heartbeat"}, [heard](trellis::Event &event) {
+    while (heard->hangs) {
+      std::fputs("it hangs\n", stderr);
+      ::pause();
+    }
     const std::string payload(event.payload());
     const auto name = trellis::from_json<Heartbeat>(payload).service.name;
     const std::lock_guard lock(heard->mutex);
@@ -60,6 +69,7 @@ void setup(trellis::Service &service) {
     beats.last.text = payload;
   });
   service.rpc("Nurse.Heard", [heard](const Who &who, trellis::Call &) {
+    heard->hangs = who.name == "nobody";
     const std::lock_guard lock(heard->mutex);
     return heard->by_name[who.name];
   });
