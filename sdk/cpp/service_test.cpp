@@ -32,6 +32,9 @@ struct FakeHost {
     table.self = this;
     table.get_extension = [](void *self, trellis_str id) -> const void * {
       static constexpr trellis_metrics_v1 kMetrics{sizeof(trellis_metrics_v1), 0, &FakeHost::record};
+      static constexpr trellis_feeds_v1 kFeeds{
+          sizeof(trellis_feeds_v1), 0, nullptr, nullptr, [](void *, trellis_stream) { return TRELLIS_OK; }, nullptr};
+      if (view(id) == TRELLIS_EXT_FEEDS) return &kFeeds;
       return view(id) == TRELLIS_EXT_METRICS && static_cast<FakeHost *>(self)->has_metrics ? &kMetrics : nullptr;
     };
     table.log = [](void *self, std::int32_t, trellis_str, trellis_str fields) {
@@ -145,6 +148,21 @@ TEST_CASE("checks say that they are fine unless they throw") {
   const auto write = [](void *text, trellis_str piece) { *static_cast<std::string *>(text) += view(piece); };
   CHECK(health->info(&service, {&info, write}) == TRELLIS_OK);
   CHECK(info == R"({"shelves":3})");
+}
+
+TEST_CASE("a closed stream lets go of its on_cancel, also when that holds the stream") {
+  FakeHost host;
+  const trellis_feed_request request{sizeof request, 0, 1, {}, {}, {}, {}, {}, {}, {}};
+  std::weak_ptr<StreamState> left;
+  {
+    const auto state = std::make_shared<StreamState>(&host.table, request);
+    left = state;
+    const Stream<int> stream(state);
+    stream.on_cancel([stream] { stream.close(); });
+    stream.close();
+    stream.on_cancel([stream] { stream.close(); }); // too late
+  }
+  CHECK(left.expired());
 }
 
 TEST_CASE("threads of blocking feeds are given back while another one's subscriber stays") {
