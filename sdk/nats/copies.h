@@ -4,7 +4,9 @@
 // round trip the server sends every message to both. Most users can't tell: a live event would be handled twice, a feed
 // would repeat a frame. What came in on one connection is therefore remembered until the other brings it. Messages have
 // no id of their own: a copy is one with the same bytes, counted, so that a sender who says the same thing twice is
-// heard twice. Rejected: to subscribe after the old connection has stopped, which loses what comes in between.
+// heard twice. What only the old connection got, in the instant before the successor's subscription, may swallow an
+// equal message within the next second. Rejected: to subscribe after the old connection has stopped, which loses what
+// comes in between.
 #pragma once
 
 #include "contracts/encoding.h"
