@@ -1,7 +1,11 @@
 // sdk/cpp: the trace of a request, log fields that name it, and the tables that the host reads health and metrics from.
 #include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <future>
 #include <string>
+#include <thread>
 #include <trellis/service.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace trellis;
@@ -28,6 +32,9 @@ struct FakeHost {
     table.self = this;
     table.get_extension = [](void *self, trellis_str id) -> const void * {
       static constexpr trellis_metrics_v1 kMetrics{sizeof(trellis_metrics_v1), 0, &FakeHost::record};
+      static constexpr trellis_feeds_v1 kFeeds{
+          sizeof(trellis_feeds_v1), 0, nullptr, nullptr, [](void *, trellis_stream) { return TRELLIS_OK; }, nullptr};
+      if (view(id) == TRELLIS_EXT_FEEDS) return &kFeeds;
       return view(id) == TRELLIS_EXT_METRICS && static_cast<FakeHost *>(self)->has_metrics ? &kMetrics : nullptr;
     };
     table.log = [](void *self, std::int32_t, trellis_str, trellis_str fields) {
@@ -141,6 +148,45 @@ TEST_CASE("checks say that they are fine unless they throw") {
   const auto write = [](void *text, trellis_str piece) { *static_cast<std::string *>(text) += view(piece); };
   CHECK(health->info(&service, {&info, write}) == TRELLIS_OK);
   CHECK(info == R"({"shelves":3})");
+}
+
+TEST_CASE("a closed stream lets go of its on_cancel, also when that holds the stream") {
+  FakeHost host;
+  const trellis_feed_request request{sizeof request, 0, 1, {}, {}, {}, {}, {}, {}, {}};
+  std::weak_ptr<StreamState> left;
+  {
+    const auto state = std::make_shared<StreamState>(&host.table, request);
+    left = state;
+    const Stream<int> stream(state);
+    stream.on_cancel([stream] { stream.close(); });
+    stream.close();
+    stream.on_cancel([stream] { stream.close(); }); // too late
+  }
+  CHECK(left.expired());
+}
+
+TEST_CASE("threads of blocking feeds are given back while another one's subscriber stays") {
+  const auto mapped = [] { // bytes; a thread that nobody joined keeps its stack
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  };
+  FeedThreads threads;
+  std::promise<void> leave;
+  REQUIRE(threads.run([left = leave.get_future().share()] { left.wait(); }));
+  const auto come_and_go = [&threads](int subscribers) {
+    for (int i = 0; i < subscribers; ++i) {
+      std::promise<void> done;
+      while (!threads.run([&done] { done.set_value(); }))
+        std::this_thread::yield();
+      done.get_future().wait();
+    }
+  };
+  come_and_go(20);
+  const auto before = mapped();
+  come_and_go(100);
+  CHECK(mapped() < before + (std::size_t{200} << 20)); // stacks of a hundred threads: 800 MB
+  leave.set_value();
 }
 
 TEST_CASE("a service without checks offers no health, and one with too many says so") {

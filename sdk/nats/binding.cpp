@@ -36,6 +36,7 @@ void Binding::on_message(natsConnection *, natsSubscription *, natsMsg *message,
   if (!self) return natsMsg_Destroy(message);
   auto owned = std::make_unique<NatsMessage>(message, ConnectionUse(self->connection_));
   auto &receiver = *self->receiver_;
+  if (receiver.copies.is_copy(self->connection_.get(), *owned)) return;
   receiver.gate.pass([&] { receiver.on_message(std::move(owned)); });
 }
 

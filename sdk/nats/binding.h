@@ -4,6 +4,7 @@
 #pragma once
 
 #include "nats/connection.h"
+#include "nats/copies.h"
 #include "nats/gate.h"
 #include "nats/nats_message.h"
 #include <functional>
@@ -19,6 +20,7 @@ struct Receiver {
   std::string queue_group; // "" = none
   std::function<void(std::unique_ptr<NatsMessage>)> on_message;
   Gate gate; // closed when its owner no longer wants to be called
+  Copies copies;
 };
 
 class Binding final : public std::enable_shared_from_this<Binding> {

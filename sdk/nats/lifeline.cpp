@@ -261,6 +261,7 @@ Result<Lifeline::Link> Lifeline::make_link() {
   }
   if (auto bound = bind(link); !bound) {
     parts_.subscriptions->unbind(*link.connection);
+    parts_.subscriptions->settled();
     link.connection->close();
     return tl::unexpected(bound.error());
   }
@@ -282,6 +283,7 @@ void Lifeline::adopt(Link fresh) {
   std::vector<std::shared_ptr<Binding>> ended;
   if (old) ended = parts_.subscriptions->unbind(*old);
   drain(ended);
+  parts_.subscriptions->settled();
   const auto connection = fresh.connection;
   if (!switch_to(std::move(fresh), std::move(ended))) return connection->close();
   state_changed_.notify_all();

@@ -5,10 +5,14 @@
 #include "nats/request_load.h"
 #include "support/nats_server.h"
 #include "support/wait_until.h"
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <condition_variable>
 #include <future>
+#include <map>
 #include <mutex>
+#include <thread>
 
 using namespace trellis;
 using namespace trellis::test;
@@ -157,6 +161,48 @@ TEST_CASE("subscriptions made before, during and after a rotation all get their 
   const auto third = client->subscribe("a", "", [&](MessagePtr) { ++after; });
   CHECK(client->publish({.subject = "a"}));
   CHECK(wait_until([&] { return before == 1 && during == 1 && after == 1; })); // the overlap is over by now
+}
+
+TEST_CASE("a plain subscription gets every message once while its transport rotates again and again") {
+  const OperatorMode mode;
+  const NatsServer server({.text = mode.config(), .jetstream = false});
+  const auto loop = start_loop();
+  const auto publisher = open_connected(*loop, with_users(mode, Log::plain_options(server.url()), 1h));
+  const auto client = open_connected(*loop, with_users(mode, Log::plain_options(server.url()), 1h));
+  std::mutex mutex; // guards what follows
+  std::condition_variable counted;
+  std::map<std::string, int> counts;
+  const auto subscription = client->subscribe("tick.*", "", [&](MessagePtr message) {
+    const std::lock_guard lock(mutex);
+    ++counts[std::string(message->subject()) + " " + std::string(message->payload())];
+    counted.notify_all();
+  });
+  REQUIRE(client->flush(5s));
+
+  const auto publish = [&](int n) { // each subject and payload comes again, but not both
+    const Headers headers = {{"n", "1"}};
+    return publisher->publish({.subject = "tick." + std::to_string(n % 7),
+                               .payload = std::to_string(n / 7),
+                               .headers = n % 2 == 0 ? &headers : nullptr});
+  };
+  std::atomic<bool> done = false;
+  std::atomic<std::size_t> sent = 0;
+  std::jthread ticks([&] {
+    for (int n = 0; !done; ++n) {
+      if (publish(n)) ++sent;
+      std::unique_lock lock(mutex); // no faster than they are taken
+      counted.wait_for(lock, 20s, [&] { return counts.size() + 100 > sent; });
+    }
+  });
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    client->rotate();
+    REQUIRE(wait_until([&] { return client->counts().rotations == i; }));
+  }
+  done = true;
+  ticks.join();
+  std::unique_lock lock(mutex);
+  CHECK(counted.wait_for(lock, 20s, [&] { return counts.size() == sent; }));
+  CHECK(std::ranges::count_if(counts, [](const auto &count) { return count.second != 1; }) == 0);
 }
 
 TEST_CASE("a rotation without usable credentials keeps the old connection") {

@@ -9,8 +9,8 @@
 //
 // While it is disconnected, publish() and request() fail with `closed`; nothing is kept for later. Requests that were
 // sent before keep waiting until their timeout: their answers are taken from the next connection too.
-// During a rotation a plain subscription may get a message twice, once from each connection, for about one round trip;
-// queue subscriptions never do. Messages published before and after the switch may overtake each other.
+// A rotation neither loses nor doubles a message, but what was published before and after the switch may overtake each
+// other.
 #pragma once
 
 #include "transport/transport.h"

@@ -37,6 +37,7 @@ Result<std::unique_ptr<Subscription>> Subscriptions::add(std::string subject, st
   const std::lock_guard lock(mutex_);
   if (closed_) return fail(transport_error::kClosed, receiver->subject, "the transport is closed");
   Entry entry{.receiver = receiver, .bindings = {}};
+  if (connections_.size() > 1) expect_copies(entry);
   for (const auto &connection : connections_) {
     if (auto bound = bind_entry(entry, connection); !bound) return tl::unexpected(bound.error());
   }
@@ -62,9 +63,21 @@ Result<void> Subscriptions::bind(const std::shared_ptr<Connection> &connection) 
   connections_.push_back(connection);
   for (auto &[id, entry] : entries_) {
     if (entry.draining) continue;
+    if (connections_.size() > 1) expect_copies(entry);
     if (auto bound = bind_entry(entry, connection); !bound) return bound;
   }
   return {};
+}
+
+void Subscriptions::settled() {
+  const std::lock_guard lock(mutex_);
+  for (const auto &[id, entry] : entries_)
+    entry.receiver->copies.end();
+}
+
+// Of a queue group one connection gets each message.
+void Subscriptions::expect_copies(const Entry &entry) {
+  if (entry.receiver->queue_group.empty()) entry.receiver->copies.begin();
 }
 
 std::vector<Subscriptions::BindingPtr> Subscriptions::unbind(const Connection &connection) {

@@ -21,6 +21,8 @@ public:
                                             Transport::OnMessage on_message);
   // Binds all of them, and from now on each new one, to `connection` as well.
   Result<void> bind(const std::shared_ptr<Connection> &connection);
+  // The connections but one have stopped receiving.
+  void settled();
   // Hands out the bindings to `connection`, plain subscriptions first, and binds no more to it.
   std::vector<BindingPtr> unbind(const Connection &connection);
   // [may block] Afterwards no callback runs or will run.
@@ -35,6 +37,7 @@ private:
   };
   using Id = std::uint64_t;
 
+  static void expect_copies(const Entry &entry);
   Result<void> bind_entry(Entry &entry, const std::shared_ptr<Connection> &connection);
   void drain(Id id, std::function<void()> done);
   void remove(Id id);

@@ -17,6 +17,14 @@ void read_header(EventDelivery &event, const JsonValue &payload) {
   if (parse_iso_time(string_member(*header, "time"), time)) event.time_unix_ms = time;
 }
 
+// An invalid trace context is as good as none (W3C Trace Context §3.2), and handlers read texts.
+void take_trace(EventDelivery &event, const Message &message) {
+  const auto traceparent = message.header(wire::kTraceparent);
+  if (wire::trace_id_of(traceparent).empty()) return;
+  event.traceparent = traceparent;
+  if (const auto tracestate = message.header(wire::kTracestate); is_utf8(tracestate)) event.tracestate = tracestate;
+}
+
 } // namespace
 
 Result<EventDelivery> read_event(const std::shared_ptr<const EventType> &type, const Message &message) {
@@ -32,8 +40,7 @@ Result<EventDelivery> read_event(const std::shared_ptr<const EventType> &type, c
   event.type = type;
   event.payload = unambiguous_json(text, *payload);
   event.subject = message.subject();
-  event.traceparent = message.header(wire::kTraceparent);
-  event.tracestate = message.header(wire::kTracestate);
+  take_trace(event, message);
   read_header(event, *payload);
   return event;
 }

@@ -204,12 +204,18 @@ void EventGroup::State::finish() {
   while (!arrived.empty()) {
     auto message = std::move(arrived.front());
     arrived.pop_front();
+    const bool is_kept = task == Task::running; // `current` is its handler's for as long as the process lives
     lock.unlock();
-    if (parse_ack_subject(message->reply())) handle(std::move(message));
+    if (parse_ack_subject(message->reply())) is_kept ? give_back(*message) : handle(std::move(message));
     lock.lock();
   }
   lock.unlock();
   subscription.reset();
+}
+
+// Nobody has begun with it: another process may at once, or when its ack deadline passes if this gets lost.
+void EventGroup::State::give_back(const Message &message) {
+  static_cast<void>(transport.publish({.subject = message.reply(), .payload = kNak}));
 }
 
 // ------------------------------------------------------------------------------------------------------ one message

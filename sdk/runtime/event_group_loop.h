@@ -56,6 +56,7 @@ private:
   Next read_status(const Message &message);
   void pause_before_restart();
   void finish();
+  void give_back(const Message &message);
 
   void handle(MessagePtr message);
   std::optional<Outcome> run_handlers(Clock::time_point delivered_at);

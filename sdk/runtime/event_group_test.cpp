@@ -100,6 +100,26 @@ struct Site {
   }
 };
 
+// The site's transport, but each pull is sent twice: what a group sees when the pull before was only thought lost.
+struct DoublePulls : Transport {
+  Transport &real;
+  explicit DoublePulls(Transport &transport) : real(transport) {}
+
+  Result<void> publish(const Outbound &message) override {
+    const bool is_pull = message.subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.");
+    if (auto sent = real.publish(message); !sent || !is_pull) return sent;
+    return real.publish(message);
+  }
+  Result<std::unique_ptr<Subscription>> subscribe(std::string subject, std::string group, OnMessage take) override {
+    return real.subscribe(std::move(subject), std::move(group), std::move(take));
+  }
+  void request(const Outbound &message, std::chrono::milliseconds timeout, OnReply on_reply) override {
+    real.request(message, timeout, std::move(on_reply));
+  }
+  std::size_t max_payload() const override { return real.max_payload(); }
+  Result<void> flush(std::chrono::milliseconds timeout) override { return real.flush(timeout); }
+};
+
 // A thread for the tasks, as a plugin's worker.
 class Worker {
 public:
@@ -247,6 +267,32 @@ TEST_CASE("what a stopped group was delivered and hasn't begun goes to its succe
   CHECK(site.handled_now() == std::vector<std::string>{R"({"n":1} 2)"});
   finish(successor);
   CHECK(site.left() == 0);
+}
+
+TEST_CASE("a group that is stopped under a handler gives back what waits behind it, and leaves the handler its event") {
+  Site site(R"("max_ack_pending":2,"ack_wait":60000000000,"max_deliver":5)");
+  site.publish(R"({"n":1})");
+  site.publish(R"({"n":2})");
+  site.set_hold(true);
+  DoublePulls pulls(*site.transport);
+  Worker stuck;
+  EventGroup group(pulls, site.config(stuck.poster()));
+  REQUIRE(site.wait([&] { return site.begun == 1; }));
+  REQUIRE(wait_until([&] {
+    const auto info = JetStream(*site.transport).consumer_info("trellis", "c");
+    return info && (*info)["num_ack_pending"].GetInt() == 2;
+  }));
+  REQUIRE(site.transport->flush(5s)); // the second has arrived, too
+  group.drain();
+  CHECK(!group.stop(EventGroup::Clock::now()));
+  site.set_hold(false);
+  REQUIRE(site.wait_handled(1));
+
+  Worker worker;
+  EventGroup successor(*site.transport, site.config(worker.poster()));
+  CHECK(site.wait_handled(2));
+  CHECK(site.handled_now() == std::vector<std::string>{R"({"n":1} 1)", R"({"n":2} 2)"});
+  finish(successor);
 }
 
 TEST_CASE("a drained group finishes the event that its handler has, and pulls no other") {

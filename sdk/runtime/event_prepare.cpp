@@ -116,7 +116,7 @@ std::string PreparedEvent::to_json() const {
 }
 
 Result<PreparedEvent> parse_prepared_event(std::string_view text) {
-  const auto value = parse_json(text);
+  const auto value = parse_json(text, {.max_bytes = text.size()});
   if (!value) return tl::make_unexpected(value.error());
   PreparedEvent out;
   out.event = string_member(*value, "event");

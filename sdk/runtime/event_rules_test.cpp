@@ -93,6 +93,16 @@ TEST_CASE("a prepared event survives being stored, and texts that are none are r
   CHECK(parse_prepared_event(R"({"event":"E","encodedPayload":"1","headers":{}})").error().where == "/subject");
 }
 
+TEST_CASE("a prepared event of any size can be published") {
+  auto type = paid();
+  type.payload = test::schema_of(R"({"type":"object"})");
+  const auto event = prepare_event(type, R"({"region":"eu","note":")" + std::string(3 << 20, 'a') + R"("})", kHeader);
+  REQUIRE(event);
+  const auto again = parse_prepared_event(event->to_json()); // holds the payload twice
+  REQUIRE(again);
+  CHECK(again->payload == event->payload);
+}
+
 TEST_CASE("the id of an event without Nats-Msg-Id is its header's") {
   const auto event = parse_prepared_event(
       R"({"event":"E","subject":"s","encodedPayload":"{\"header\":{\"id\":\"h1\"}}","headers":{}})");
@@ -112,6 +122,13 @@ TEST_CASE("a delivered event has its header's id and time, or neither") {
   CHECK(event->id == "h1");
   CHECK(event->time_unix_ms == 1767225601000);
   CHECK(event->traceparent == test::kTraceparent);
+  message.header_list = {{"traceparent", "00-\xff-00"}, {"tracestate", "a=1"}};
+  const auto untraced = read_event(type, message);
+  REQUIRE(untraced);
+  CHECK(untraced->traceparent.empty());
+  CHECK(untraced->tracestate.empty());
+  message.header_list = {{"traceparent", test::kTraceparent}, {"tracestate", "a=\xff"}};
+  CHECK(read_event(type, message)->tracestate.empty()); // handlers get texts
   message.payload_text = R"({"header":{"id":7,"time":"yesterday"}})";
   const auto odd = read_event(type, message);
   REQUIRE(odd);

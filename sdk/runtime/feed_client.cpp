@@ -96,7 +96,7 @@ tl::expected<void, CallError> FeedReader::State::send_request(const std::shared_
     current = ++attempt;
     frames.clear();
     bytes = 0;
-    restored = false;
+    restored = overflowed = false;
   }
   inbox.reset();
   const auto id = options.request_id.empty() || current > 1 ? new_ulid() : options.request_id;

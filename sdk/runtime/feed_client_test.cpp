@@ -172,6 +172,14 @@ TEST_CASE("a reader that is too slow is told, and the memory that its events tak
   CHECK(reading.next() == "TransportError trellis.feed.slow_reader");
 }
 
+TEST_CASE("what overflowed of a stream that is given up doesn't count against the next one") {
+  const auto stopping = error(feed_runtime_error(*feed(), kFeedStoppingCode, {}).payload);
+  Reading reading({{ready(), stopping, frame(R"({"n":1})")}, {ready(), frame(R"({"n":2})")}}, {.max_waiting = 2});
+  REQUIRE(reading.reader->open());
+  CHECK(reading.next() == "resubscribed");
+  CHECK(reading.next() == R"({"n":2})");
+}
+
 TEST_CASE("cancel ends a reader that waits, whatever it waits for") {
   Reading opening({}, {.timeout = 1h});
   std::jthread one([&] { opening.reader->cancel(); });

@@ -51,6 +51,7 @@ Result<void> send_ready_frame(const Message &message, Message::OnUnheard on_unhe
 }
 
 Result<void> send_error_frame(const Message &message, const RpcReply &error) {
+  if (message.reply().empty()) return {}; // checked as any other, and then there is nobody to tell (06 §4.2)
   const Headers headers = {{wire::kStatus, wire::kStatusError}};
   return message.respond(error.payload, &headers);
 }

@@ -252,7 +252,6 @@ FeedStreams::Feed &FeedStreams::add(FeedMethod method) {
 }
 
 void FeedStreams::arrive(const Feed &feed, MessagePtr message) {
-  if (message->reply().empty()) return; // a subscriber without an inbox can be told nothing (06 §4.2)
   auto &state = *state_;
   const auto stream = std::make_shared<State::Stream>(state.feeds[feed.index], std::move(message));
   const auto handle = state.insert(stream);
@@ -315,10 +314,14 @@ tl::expected<void, FeedStreams::EmitError> FeedStreams::emit(Handle handle, std:
   const auto error = [](Failure failure, ErrorEnvelope envelope) {
     return tl::make_unexpected(EmitError{failure, std::move(envelope)});
   };
-  if (!stream || stream->ended) return error(Failure::gone, unexpected_error("nobody receives the stream any more"));
+  if (!stream || !stream->open || stream->ended)
+    return error(Failure::gone, unexpected_error("nobody receives the stream any more"));
   auto passed = stream->feed.events.check(stream->feed.method.event, event);
   if (!passed) {
     state.report(Problem::bad_event, stream->feed, passed.error().message);
+    if (state.hooks.failed)
+      state.hooks.failed(stream->feed,
+                         envelope_reply(passed.error(), stream->open->request.trace_id, ReplyCause::output_encoding));
     return error(Failure::invalid, std::move(passed.error()));
   }
   const auto sent = state.send_event(handle, *stream, passed->text(event));

@@ -51,7 +51,8 @@ public:
     std::function<void(Handle, const Feed &)> queue_cancel;
     // [any thread; be quick] For the log; `detail` is for people.
     std::function<void(Problem, const Feed &, const std::string &detail)> report = {};
-    // [any thread; be quick] A subscriber got this error frame, or should have.
+    // [any thread; be quick] A subscriber got this error frame, or should have; or the service, for an event of its
+    // own.
     std::function<void(const Feed &, const RpcReply &error)> failed = {};
   };
 

@@ -41,7 +41,8 @@ struct Service {
               return has_room;
             },
             [this](Handle handle, const FeedStreams::Feed &) { cancelled.push_back(handle); },
-            [this](FeedStreams::Problem problem, const auto &, const std::string &) { problems.push_back(problem); }});
+            [this](FeedStreams::Problem problem, const auto &, const std::string &) { problems.push_back(problem); },
+            [this](const FeedStreams::Feed &, const RpcReply &error) { failures.push_back(error.cause); }});
     feed = &streams->add(watch_feed());
   }
 
@@ -65,6 +66,7 @@ struct Service {
   SessionKey caller = SessionKey::generate(), other = SessionKey::generate();
   std::vector<Handle> waiting, cancelled;
   std::vector<FeedStreams::Problem> problems;
+  std::vector<ReplyCause> failures;
   std::optional<FeedStreams> streams;
   FeedStreams::Feed *feed = nullptr;
   int requests = 0;
@@ -98,6 +100,7 @@ TEST_CASE("an event that breaks the schema is refused, also right after one that
   CHECK(service.streams->emit(handle, "nope").error().failure == FeedStreams::Failure::invalid);
   CHECK(service.streams->is_open(handle));
   CHECK(frames->count() == 3);
+  CHECK(service.failures == std::vector{ReplyCause::output_encoding, ReplyCause::output_encoding});
 }
 
 TEST_CASE("an event with duplicate members is sent as it was checked") {
@@ -212,8 +215,11 @@ TEST_CASE("a subscriber without an inbox, and a message on a closed connection, 
   Service service;
   auto message = signed_message(service.caller, service.feed->method.subject, "{}", kNow, "r1");
   message.reply_text.clear();
+  const auto frames = message.replies;
   service.streams->arrive(*service.feed, to_message(std::move(message)));
-  CHECK(service.waiting.empty());
+  CHECK(service.streams->begin(service.waiting.back()) == nullptr);
+  CHECK(frames->count() == 0);
+  CHECK(service.failures == std::vector{ReplyCause::auth}); // reply_subject_mismatch: it was checked to its end
 
   auto late = signed_message(service.caller, service.feed->method.subject, "{}", kNow, "r2");
   late.closed = true;

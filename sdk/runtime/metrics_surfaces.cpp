@@ -30,7 +30,7 @@ const char *feed_phase(ReplyCause cause) {
 
 void count_listener_error(ErrorCounter &errors, const EventReport &report) {
   const bool undecodable = report.kind == EventReport::Kind::undecodable;
-  const bool failed = report.kind == EventReport::Kind::handler_failed || report.kind == EventReport::Kind::given_up;
+  const bool failed = report.kind == EventReport::Kind::handler_failed; // given_up is the group's word on one of them
   if (!undecodable && !failed) return;
   const auto where = site("event", "consumer", report.name, undecodable ? "input_validation" : "handler_result");
   for (std::uint64_t i = 0; i < report.times; ++i)

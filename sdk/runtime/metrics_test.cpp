@@ -2,6 +2,7 @@
 #include "runtime/metrics_events.h"
 #include "runtime/metrics_record.h"
 #include "runtime/metrics_rpc.h"
+#include "runtime/metrics_surfaces.h"
 #include "runtime/rpc_fixture.h"
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -313,4 +314,13 @@ TEST_CASE("durations of all rpcs together, by the bounds of their buckets") {
   CHECK(durations.bounds.front() == 0.0005);
   CHECK(durations.counts.front() == 2);
   CHECK(durations.counts.back() == 1);
+}
+
+TEST_CASE("a listener that fails in its last delivery is one error, of the event") {
+  ErrorCounter errors;
+  count_listener_error(errors, {EventReport::Kind::handler_failed, "Orders.Placed", "no"});
+  count_listener_error(errors, {EventReport::Kind::given_up, "books", "failed in all of its 6 deliveries"});
+  const auto families = errors.families();
+  CHECK(value_of(families, "trellis.errors", {{"trellis.operation", "Orders.Placed"}}) == 1);
+  CHECK(value_of(families, "trellis.errors", {{"trellis.operation", "books"}}) == -1);
 }

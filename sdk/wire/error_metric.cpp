@@ -63,14 +63,20 @@ std::string_view first_of(std::initializer_list<std::string_view> texts) {
   return {};
 }
 
+// "" of any other error: a contract's own may have a reason, too.
+std::string_view auth_reason(const JsonValue &error) {
+  const auto reason = string_member(error, "reason");
+  const auto type = first_of({string_member(error, "type"), string_member(error, "name")});
+  return type == "AuthError" && is_auth_reason(reason) ? reason : std::string_view();
+}
+
 } // namespace
 
 std::map<std::string, std::string> error_metric(const JsonValue &error, const ErrorSite &site) {
   const auto type = string_member(error, "type");
   const auto exception = first_of({string_member(error, "name"), type, "unknown"});
   const auto *remote = find_member(error, "remoteError");
-  auto reason = first_of({string_member(error, "reason"), remote ? string_member(*remote, "reason") : ""});
-  if (!is_auth_reason(reason)) reason = {};
+  const auto reason = first_of({auth_reason(error), remote ? auth_reason(*remote) : ""});
 
   std::map<std::string, std::string> out;
   const auto add = [&](const char *name, std::string_view value) {

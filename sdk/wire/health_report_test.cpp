@@ -91,6 +91,9 @@ TEST_CASE("attributes that hold ids, subjects or free text are dropped") {
 TEST_CASE("an error is counted by its type and only known reasons") {
   CHECK(metric_of(R"({"type":"AuthError","reason":"forbidden"})").at("trellis.auth.reason") == "forbidden");
   CHECK(metric_of(R"({"type":"AuthError","reason":"because"})").count("trellis.auth.reason") == 0);
+  CHECK(metric_of(R"({"type":"OrderRefused","reason":"forbidden"})").count("trellis.auth.reason") == 0); // its own
+  CHECK(metric_of(R"({"type":"RemoteError","remoteError":{"type":"X","reason":"forbidden"}})")
+            .count("trellis.auth.reason") == 0);
   CHECK(metric_of(R"("text")").at("exception.type") == "unknown");
   CHECK(metric_of(R"({"type":"X"})").at("trellis.error.type") == "X");
 }

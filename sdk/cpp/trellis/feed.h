@@ -9,6 +9,7 @@
 #include "trellis/feed_stream.h"
 #include <deque>
 #include <exception>
+#include <list>
 #include <map>
 #include <thread>
 #include <vector>
@@ -49,7 +50,7 @@ public:
 
   // Their streams must have been cancelled.
   void join() {
-    std::deque<Entry> left;
+    std::list<Entry> left;
     {
       const std::lock_guard lock(mutex_);
       limit_ = 0;
@@ -66,16 +67,16 @@ private:
     bool finished = false;
   };
 
-  // Ends the threads whose work is done; only from the front, for entries stay where they are.
+  // Ends the threads whose work is done: until then each keeps its stack.
   void reap() {
-    while (!threads_.empty() && threads_.front().finished) {
-      if (threads_.front().thread.joinable()) threads_.front().thread.join();
-      threads_.pop_front();
-    }
+    std::erase_if(threads_, [](Entry &entry) {
+      if (entry.finished && entry.thread.joinable()) entry.thread.join();
+      return entry.finished;
+    });
   }
 
-  std::mutex mutex_; // guards what follows
-  std::deque<Entry> threads_;
+  std::mutex mutex_;         // guards what follows
+  std::list<Entry> threads_; // a list: they stay where they are
   std::size_t running_ = 0, limit_ = 16;
 };
 

@@ -73,7 +73,7 @@ public:
     {
       const std::lock_guard lock(mutex_);
       if (!cancelled_) {
-        on_cancel_ = std::move(run);
+        if (!over_) on_cancel_ = std::move(run);
         return;
       }
     }
@@ -106,7 +106,9 @@ private:
     return found;
   }
   bool end() {
+    std::function<void()> dropped; // it may hold the stream, and the host won't ask for it any more
     const std::lock_guard lock(mutex_);
+    dropped.swap(on_cancel_);
     return !std::exchange(over_, true);
   }
 
