@@ -81,6 +81,8 @@ struct FeedStreams::State : std::enable_shared_from_this<State> {
   void uncount(Slot &slot);
   std::string_view may_open(Slot &slot, const std::string &caller);
   std::vector<Handle> handles() const;
+  Handle longest_silent(const std::string &caller);
+  bool make_room(const std::string &caller);
 
   bool end(Handle handle, const RpcReply *error, bool lost);
   bool end_frames(Stream &stream, const RpcReply *error);
@@ -169,6 +171,38 @@ std::vector<Handle> FeedStreams::State::handles() const {
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i].stream) out.push_back(slots[i].generation << kIndexBits | i);
   return out;
+}
+
+// Of a caller at its limit the stream that emitted nothing for longest, beyond a check interval; 0 when there is none.
+Handle FeedStreams::State::longest_silent(const std::string &caller) {
+  std::vector<std::pair<Handle, StreamPtr>> open;
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping || streams >= limits.max_streams) return 0;
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      if (slots[i].counted && slots[i].stream->open->request.session_key == caller)
+        open.emplace_back(slots[i].generation << kIndexBits | i, slots[i].stream);
+  }
+  Handle longest = 0;
+  auto since = Clock::now() - limits.check_interval;
+  for (const auto &[handle, stream] : open) {
+    const std::lock_guard lock(stream->mutex);
+    if (stream->frames == 0 || stream->next_check > since) continue;
+    since = stream->next_check;
+    longest = handle;
+  }
+  return longest;
+}
+
+// Nobody can be asked without an event: a subscriber that came back may have left streams that nobody hears.
+bool FeedStreams::State::make_room(const std::string &caller) {
+  const auto handle = longest_silent(caller);
+  const auto stream = find(handle);
+  if (!stream) return false;
+  const auto error = feed_runtime_error(stream->feed.method, kFeedTooManyStreamsCode, {});
+  if (!end(handle, &error, false)) return false;
+  report(Problem::too_many, stream->feed, "the caller's longest silent stream made room");
+  return true;
 }
 
 void FeedStreams::State::report(Problem problem, const Feed &feed, const std::string &detail) const {
@@ -276,11 +310,13 @@ FeedStreams::Open *FeedStreams::begin(Handle handle) {
   if (const auto *refusal = std::get_if<RpcReply>(&outcome)) return give_up(refusal);
   stream->open.emplace(Open{handle, stream->feed, std::move(std::get<AdmittedRequest>(outcome))});
 
-  std::string_view problem;
-  {
+  const auto &caller = stream->open->request.session_key;
+  const auto ask = [&] {
     const std::lock_guard lock(state.mutex);
-    problem = state.may_open(*state.find_slot(handle), stream->open->request.session_key);
-  }
+    return state.may_open(*state.find_slot(handle), caller);
+  };
+  auto problem = ask();
+  if (problem == kFeedTooManyStreamsCode && state.make_room(caller)) problem = ask();
   if (!problem.empty()) {
     const auto error = feed_runtime_error(method, problem, {});
     if (problem == kFeedTooManyStreamsCode) state.report(Problem::too_many, stream->feed, "");

@@ -168,6 +168,27 @@ TEST_CASE("a caller gets as many streams as the limit says, and another caller i
   CHECK(service.problems == std::vector{FeedStreams::Problem::too_many});
 }
 
+TEST_CASE("at its caller's limit the longest silent stream makes room, for nobody may hear it any more") {
+  Service service({.max_streams_per_caller = 2, .check_interval = std::chrono::milliseconds(0)});
+  const auto [first, first_frames] = service.open(service.caller);
+  const auto [second, second_frames] = service.open(service.caller);
+  CHECK(service.streams->emit(first, R"({"n":1})")); // now the second is silent for longer
+  const auto [third, third_frames] = service.open(service.caller);
+  CHECK(third_frames->all().at(0).payload.empty());
+  CHECK(code_of(second_frames->all().back()) == kFeedTooManyStreamsCode);
+  CHECK(service.cancelled == std::vector{second});
+  CHECK(service.streams->is_open(first));
+  CHECK(service.streams->is_open(third));
+  CHECK(service.problems == std::vector{FeedStreams::Problem::too_many});
+}
+
+TEST_CASE("nobody makes room for a caller when the service's own limit is reached") {
+  Service service({.max_streams = 1, .max_streams_per_caller = 1, .check_interval = std::chrono::milliseconds(0)});
+  const auto [first, first_frames] = service.open(service.caller);
+  CHECK(code_of(service.open(service.caller).second->all().at(0)) == kFeedTooManyStreamsCode);
+  CHECK(service.streams->is_open(first));
+}
+
 TEST_CASE("a stream that the service doesn't let go of counts among all, but no longer among its caller's") {
   Service service({.max_streams = 2, .max_streams_per_caller = 1});
   const auto [kept, frames] = service.open(service.caller);
