@@ -43,12 +43,13 @@ Result<SessionKey> key_of(const PluginConfig &plugin, const std::filesystem::pat
 } // namespace
 
 bool same_plugin(const PluginConfig &a, const PluginConfig &b) {
+  const auto &feeds = a.feed_limits, &other_feeds = b.feed_limits;
   return same_files(a.connections, b.connections) && a.config_json() == b.config_json() &&
          a.limits.queue == b.limits.queue && a.limits.max_concurrency == b.limits.max_concurrency &&
          a.limits.deadline == b.limits.deadline && a.limits.max_abandoned == b.limits.max_abandoned &&
-         a.feed_limits.max_streams == b.feed_limits.max_streams &&
-         a.feed_limits.max_streams_per_caller == b.feed_limits.max_streams_per_caller &&
-         a.feed_limits.check_interval == b.feed_limits.check_interval && a.isolation == b.isolation &&
+         feeds.max_streams == other_feeds.max_streams &&
+         feeds.max_streams_per_caller == other_feeds.max_streams_per_caller &&
+         feeds.check_interval == other_feeds.check_interval && a.isolation == b.isolation &&
          a.isolation_settings == b.isolation_settings;
 }
 
