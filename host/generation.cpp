@@ -136,6 +136,7 @@ struct Generation::State {
   void make_surfaces();
   Result<void> open_surfaces();
   void drain_surfaces(Clock::time_point deadline);
+  void end_surfaces(Clock::time_point until);
   bool end_workers(Clock::time_point until);
   Result<void> begin_deciding();
   void run_stop(Clock::time_point deadline);
@@ -331,10 +332,13 @@ void Generation::State::drain_surfaces(Clock::time_point deadline) {
     surface->wait_idle(deadline);
 }
 
-// False when something never came back.
-bool Generation::State::end_workers(Clock::time_point until) {
+void Generation::State::end_surfaces(Clock::time_point until) {
   for (const auto &surface : surfaces)
     surface->stop(until);
+}
+
+// False when something never came back.
+bool Generation::State::end_workers(Clock::time_point until) {
   if (!workers) return true;
   // A handler in another process that doesn't come back ends with that process; nothing is left behind.
   const bool ended = isolated && !workers->finish(until);
@@ -368,9 +372,11 @@ void Generation::State::run_stop(Clock::time_point deadline) {
                   {{"plugin", config.name}, {"detail", words.text("status " + std::to_string(status))}});
 }
 
+// Afterwards nothing of the plugin waits for an answer, and none comes: its handlers return, and it may be destroyed.
 void Generation::State::close_connections() {
   if (privileged) privileged->close(kCloseTime);
   if (own_transport) own_transport->close(kCloseTime);
+  if (client) client->close(); // calls between two attempts, which no transport knows of
 }
 
 void Generation::State::destroy() {
@@ -407,8 +413,9 @@ bool Generation::stop(Clock::time_point deadline) {
   state.drain_surfaces(deadline);
   if (state.is_control_plane()) state.host.control_plane.plugin_validator()->detach();
   if (state.plugin) state.run_stop(deadline);
-  state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
+  state.end_surfaces(std::max(deadline, Clock::now() + kConnectPoll));
   state.close_connections();
+  state.clean = state.end_workers(std::max(deadline, Clock::now() + kConnectPoll));
   state.gauges.clear(state.transport, state.feeds);
   if (state.own_transport) state.gauges.connection("own", false);
   if (state.clean) state.destroy();

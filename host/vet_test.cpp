@@ -1,7 +1,9 @@
 #include "artifact/elf_testing.h"
-#include "host.h"
+#include "host_slot.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <functional>
 
 using namespace trellis;
 using namespace trellis::host;
@@ -118,4 +120,22 @@ TEST_CASE("--check says what is held against a plugin") {
   config.plugins.push_back(pinned(folder, contract("acme.a@v1")));
   const auto text = check_config(config)->front().text;
   CHECK(text.find("; pinned; settings unchecked)") != std::string::npos);
+}
+
+TEST_CASE("a plugin whose limits changed isn't the same one, whichever limit it is") {
+  const PluginConfig before;
+  const auto is_same_after = [&](const std::function<void(PluginConfig &)> &change) {
+    PluginConfig after = before;
+    change(after);
+    return same_plugin(before, after);
+  };
+  CHECK(is_same_after([](PluginConfig &) {}));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.limits.queue = 1; }));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.limits.max_concurrency = 1; }));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.limits.deadline = std::chrono::milliseconds(1); }));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.limits.max_abandoned = 1; }));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.feed_limits.max_streams = 1; }));
+  CHECK_FALSE(is_same_after([](PluginConfig &plugin) { plugin.feed_limits.max_streams_per_caller = 1; }));
+  CHECK_FALSE(
+      is_same_after([](PluginConfig &plugin) { plugin.feed_limits.check_interval = std::chrono::milliseconds(1); }));
 }

@@ -93,11 +93,13 @@ private:
     if (!strings) return tl::make_unexpected(strings.error());
 
     const auto entries = elf_.bytes().subspan((*segment)->p_offset, (*segment)->p_filesz);
-    for (std::size_t at = 0; at + sizeof(Elf64_Dyn) <= entries.size(); at += sizeof(Elf64_Dyn)) {
+    bool ends = false; // the loader reads until there, whatever the segment's size
+    for (std::size_t at = 0; at + sizeof(Elf64_Dyn) <= entries.size() && !ends; at += sizeof(Elf64_Dyn)) {
       const auto entry = load<Elf64_Dyn>(entries, at);
-      if (entry.d_tag == DT_NULL) break;
+      ends = entry.d_tag == DT_NULL;
       if (auto done = read_dynamic_entry(entry, *strings); !done) return done;
     }
+    if (!ends) return invalid("the dynamic table has no end");
     if (!strings_offset_ || *strings_offset_ != strings->offset)
       return invalid("the dynamic table uses another string table than its section");
     return {};
@@ -107,8 +109,8 @@ private:
     switch (entry.d_tag) {
     case DT_RPATH:
     case DT_RUNPATH: facts_.has_rpath = true; return {};
-    case DT_STRTAB: strings_offset_ = elf_.offset_of_address(entry.d_un.d_ptr); return {};
-    case DT_SYMTAB: symbols_offset_ = elf_.offset_of_address(entry.d_un.d_ptr); return {};
+    case DT_STRTAB: strings_offset_ = elf_.offset_of_loaded(entry.d_un.d_ptr, strings.bytes.size()); return {};
+    case DT_SYMTAB: symbols_address_ = entry.d_un.d_ptr; return {};
     case DT_NEEDED:
     case DT_FILTER: // these two load a file as well
     case DT_AUXILIARY: break;
@@ -124,7 +126,8 @@ private:
   Result<void> read_symbols() {
     const auto section = only_section(SHT_DYNSYM, "dynamic symbols");
     if (!section) return tl::make_unexpected(section.error());
-    if (!*section || (*section)->sh_type == SHT_NOBITS || !symbols_offset_ || *symbols_offset_ != (*section)->sh_offset)
+    if (!*section || !symbols_address_ ||
+        elf_.offset_of_loaded(*symbols_address_, (*section)->sh_size) != (*section)->sh_offset)
       return invalid("the sections and the dynamic table name different symbol tables");
     const auto strings = elf_.linked_strings(**section);
     if (!strings) return tl::make_unexpected(strings.error());
@@ -162,7 +165,7 @@ private:
 
   const ElfFile &elf_;
   ElfFacts facts_;
-  std::optional<std::uint64_t> strings_offset_, symbols_offset_; // where the dynamic table says they are
+  std::optional<std::uint64_t> strings_offset_, symbols_address_; // where the dynamic table says they are
   std::size_t spent_ = 0;
 };
 

@@ -1,6 +1,8 @@
 #include "artifact/elf_file.h"
 
 #include <bit>
+#include <limits>
+#include <unistd.h>
 
 namespace trellis {
 namespace {
@@ -59,7 +61,22 @@ Result<void> ElfFile::read_segments() {
       return invalid("segment " + std::to_string(i) + " lies outside the file");
     segments_.push_back(segment);
   }
+  if (!loads_in_order()) return invalid("segments share a page of memory, or lie in no order", "one after the other");
   return {};
+}
+
+// Loaders map whole pages, and what comes later over what was there: then memory isn't what the file's tables say.
+bool ElfFile::loads_in_order() const {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto last = std::numeric_limits<std::uint64_t>::max() - page; // so that rounding up can't overflow
+  std::uint64_t free_from = 0;                                        // the first page behind the segments so far
+  for (const auto &segment : segments_) {
+    if (segment.p_type != PT_LOAD) continue;
+    const auto begin = segment.p_vaddr / page * page;
+    if (begin < free_from || segment.p_vaddr > last || segment.p_memsz > last - segment.p_vaddr) return false;
+    free_from = (segment.p_vaddr + segment.p_memsz + page - 1) / page * page;
+  }
+  return true;
 }
 
 Result<void> ElfFile::read_sections() {
@@ -124,16 +141,16 @@ Result<const Elf64_Phdr *> ElfFile::dynamic_segment() const {
     found = &segment;
   }
   if (!found) return invalid("there is no dynamic segment", "a shared object");
-  if (offset_of_address(found->p_vaddr) != found->p_offset)
+  if (offset_of_loaded(found->p_vaddr, found->p_filesz) != found->p_offset)
     return invalid("the dynamic segment is loaded from another place than it says");
   return found;
 }
 
-std::optional<std::uint64_t> ElfFile::offset_of_address(std::uint64_t address) const {
+std::optional<std::uint64_t> ElfFile::offset_of_loaded(std::uint64_t address, std::uint64_t size) const {
   for (const auto &segment : segments_) {
     if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
     const auto distance = address - segment.p_vaddr;
-    if (distance < segment.p_filesz) return segment.p_offset + distance;
+    if (fits(distance, size, 1, segment.p_filesz)) return segment.p_offset + distance;
   }
   return {};
 }

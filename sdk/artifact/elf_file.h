@@ -1,7 +1,8 @@
 // The skeleton of an ELF file: header, segments, sections, names. Facts are read from it, contracts embedded into it.
 //
 // `parse` has checked everything that the other functions rely on: each segment and section lies inside the file, each
-// section name inside its table. So they can't fail on offsets, and a file that breaks one rule is refused as a whole.
+// section name inside its table, and no loaded segment covers another in memory. So they can't fail on offsets, and a
+// file that breaks one rule is refused as a whole.
 #pragma once
 
 #include "contracts/encoding.h"
@@ -68,15 +69,16 @@ public:
   // The string table that `section` names with sh_link.
   Result<ElfStrings> linked_strings(const Elf64_Shdr &section) const;
 
-  // PT_DYNAMIC, whose file offset and address agree; not nullptr.
+  // PT_DYNAMIC, whose file offset and address agree and which is loaded as a whole; not nullptr.
   Result<const Elf64_Phdr *> dynamic_segment() const;
-  // Where in the file a loaded address comes from; nullopt when from nowhere.
-  std::optional<std::uint64_t> offset_of_address(std::uint64_t address) const;
+  // Where in the file `size` loaded bytes come from; nullopt when not all of them come from one segment.
+  std::optional<std::uint64_t> offset_of_loaded(std::uint64_t address, std::uint64_t size) const;
 
 private:
   explicit ElfFile(ByteView file) : bytes_(file) {}
   Result<void> read_header();
   Result<void> read_segments();
+  bool loads_in_order() const;
   Result<void> read_sections();
 
   ByteView bytes_;

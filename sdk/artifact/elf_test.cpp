@@ -237,6 +237,84 @@ TEST_CASE("section headers that disagree with what the loader uses are refused")
   CHECK(code_of(file) == "elf_invalid");
 }
 
+TEST_CASE("a dynamic table without an end is refused: the loader reads on") {
+  auto file = echo();
+  std::uint64_t table = 0, last = 0;
+  file.change_segment(PT_DYNAMIC, [&](auto &segment) { table = segment.p_offset; });
+  for (auto at = table; load<Elf64_Dyn>(file.bytes, at).d_tag != DT_NULL; at += sizeof(Elf64_Dyn))
+    last = at;
+  auto entry = load<Elf64_Dyn>(file.bytes, last);
+  entry.d_tag = DT_RUNPATH;
+  file.put(last, entry);
+  REQUIRE(read_elf(file.bytes)->has_rpath);
+  file.change_segment(PT_DYNAMIC, [&](auto &segment) { segment.p_filesz = segment.p_memsz = last - table; });
+  CHECK(code_of(file) == "elf_invalid");
+}
+
+TEST_CASE("segments that hide each other in memory are refused") {
+  auto file = echo();
+  std::vector<std::size_t> loads;
+  for (std::size_t i = 0; i < file.header().e_phnum; ++i)
+    if (const auto at = file.header().e_phoff + i * sizeof(Elf64_Phdr);
+        load<Elf64_Phdr>(file.bytes, at).p_type == PT_LOAD)
+      loads.push_back(at);
+  REQUIRE(loads.size() > 1);
+  const auto first = load<Elf64_Phdr>(file.bytes, loads[0]);
+  const auto second = load<Elf64_Phdr>(file.bytes, loads[1]);
+  REQUIRE(second.p_vaddr > first.p_vaddr + first.p_memsz);
+  auto moved = second;
+  moved.p_vaddr = first.p_vaddr; // the loader maps it over the first
+  file.put(loads[1], moved);
+  CHECK(code_of(file) == "elf_invalid");
+  moved = second;
+  moved.p_vaddr = first.p_vaddr + first.p_memsz; // behind its bytes, but on its last page
+  file.put(loads[1], moved);
+  CHECK(code_of(file) == "elf_invalid");
+  moved = second;
+  moved.p_memsz = kHuge;
+  file.put(loads[1], moved);
+  CHECK(code_of(file) == "elf_invalid");
+  file.put(loads[1], second);
+  CHECK(code_of(file) == "ok");
+}
+
+TEST_CASE("names that aren't loaded as a whole are refused") {
+  auto file = echo();
+  std::uint64_t end = 0; // of the dynamic strings: their beginning is loaded, the last byte isn't
+  file.change_section(SHT_STRTAB, [&](auto &section) { end = section.sh_offset + section.sh_size; });
+  const auto load_until = [&](std::uint64_t offset) {
+    file.change_segment(PT_LOAD,
+                        [&](auto &segment) { segment.p_filesz = segment.p_memsz = offset - segment.p_offset; });
+  };
+  load_until(end);
+  CHECK(code_of(file) == "ok");
+  load_until(end - 1);
+  CHECK(code_of(file) == "elf_invalid");
+}
+
+TEST_CASE("symbols that aren't loaded as a whole are refused") {
+  auto file = echo();
+  Elf64_Phdr last{};
+  for (std::size_t i = 0; i < file.header().e_phnum; ++i)
+    if (const auto segment = load<Elf64_Phdr>(file.bytes, file.header().e_phoff + i * sizeof(Elf64_Phdr));
+        segment.p_type == PT_LOAD)
+      last = segment;
+  const auto at = (last.p_offset + last.p_filesz) / 8 * 8 - 2 * sizeof(Elf64_Sym);
+  Elf64_Shdr symbols{};
+  file.change_section(SHT_DYNSYM, [&](auto &section) {
+    symbols = section;
+    section.sh_offset = at;
+    section.sh_size = 2 * sizeof(Elf64_Sym);
+  });
+  REQUIRE(at + symbols.sh_size <= file.header().e_shoff);
+  std::copy_n(Bytes(file.bytes).begin() + static_cast<std::ptrdiff_t>(symbols.sh_offset), symbols.sh_size,
+              file.bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  file.change_dynamic(DT_SYMTAB, [&](auto &entry) { entry.d_un.d_ptr = last.p_vaddr + (at - last.p_offset); });
+  CHECK(code_of(file) == "ok");
+  file.change_section(SHT_DYNSYM, [&](auto &section) { section.sh_size = symbols.sh_size; });
+  CHECK(code_of(file) == "elf_invalid");
+}
+
 TEST_CASE("an embedded contract reads back and the rest of the file says the same") {
   const auto before = bare();
   const auto with = embed_contract(before.bytes, R"({"format":"first"})");

@@ -35,8 +35,11 @@ bool signed_by(const SignerKey &signer, const MinisignSignature &signature, Byte
 
 // The text of FILE.sig; nullopt when there is none.
 Result<std::optional<std::string>> read_signature(const std::filesystem::path &path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  std::error_code problem;
+  const auto kind = std::filesystem::status(path, problem).type();
+  if (kind == std::filesystem::file_type::not_found) return std::nullopt;
+  if (kind != std::filesystem::file_type::regular) // opening a FIFO would wait for somebody to write to it
+    return fail("signature_malformed", path.string(), "the signature isn't a file that can be read", "a readable file");
   std::ifstream in(path, std::ios::binary);
   std::string text(kMaxSignatureText + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));

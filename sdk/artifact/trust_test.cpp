@@ -2,7 +2,10 @@
 #include "artifact/trust_minisign.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
 #include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace trellis;
 using namespace trellis::testing;
@@ -227,6 +230,19 @@ TEST_CASE("where signatures are required a pin alone isn't enough") {
   REQUIRE(good);
   CHECK(good->pinned);
   CHECK(good->signer_name == "build-2027");
+}
+
+TEST_CASE("what lies in a signature's place and is no file is refused, and not waited for") {
+  const PluginFile plugin;
+  const auto at = plugin.path + ".sig";
+  REQUIRE(::mkfifo(at.c_str(), 0600) == 0);
+  ::alarm(20); // ends the test program when it waits
+  CHECK(plugin.trusted_by({}, "").error().code == "signature_malformed");
+  CHECK(plugin.trusted_by({}, plugin.artifact.sha256_hex())); // a pin needs none
+  REQUIRE(std::filesystem::remove(at));
+  REQUIRE(std::filesystem::create_directory(at));
+  CHECK(plugin.trusted_by({}, "").error().code == "signature_malformed");
+  ::alarm(0);
 }
 
 TEST_CASE("a plugin may name who has to sign it, and a trusted key of somebody else doesn't do") {

@@ -70,6 +70,8 @@ static void members_are_found(void) {
   check_member("{\"a\":1,\"a\":2}", "a", "2");
   check_member("{\"\":0}", "", "0");
   check_member("{\"a\\\"\":1,\"a\\\\\":2}", "a\\", "2");
+  check_member("{\"a\\u0000\":1}", "a", ""); /* a name of two characters */
+  check_member("{\"a\\u0000b\":1,\"\\u0000\":2}", "", "");
   check_member("{\"ab\":1}", "a", "");
   check_member("{\"a\":1}", "ab", "");
   check_member("{}", "a", "");
@@ -101,6 +103,10 @@ static void integers_are_read_in_every_spelling(void) {
   check_integer("0", true, 0);
   check_integer("-7", true, -7);
   check_integer("9223372036854775807", true, INT64_MAX);
+  check_integer("9223372036854775808", false, 0);
+  check_integer("-9223372036854775808", true, INT64_MIN);
+  check_integer("-9223372036854775809", false, 0);
+  check_integer("99999999999999999999999999", false, 0);
   check_integer("3.0", true, 3);
   check_integer("25e2", true, 2500);
   check_integer("3.5", false, 0);

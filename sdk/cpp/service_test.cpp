@@ -2,6 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 #include <future>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <trellis/service.h>
@@ -25,6 +27,7 @@ struct FakeHost {
   trellis_host table{};
   std::vector<Recorded> recorded;
   std::vector<std::string> log_fields;
+  std::vector<std::string> answers; // "complete {...}", "fail Type", "release"
   bool has_metrics = true;
 
   FakeHost() {
@@ -40,6 +43,20 @@ struct FakeHost {
     table.log = [](void *self, std::int32_t, trellis_str, trellis_str fields) {
       static_cast<FakeHost *>(self)->log_fields.emplace_back(view(fields));
     };
+  }
+  // What is answered, of one request: the first answer counts.
+  void answers_calls() {
+    table.complete = [](void *self, trellis_call, trellis_str output) {
+      return static_cast<FakeHost *>(self)->answer("complete " + std::string(view(output)));
+    };
+    table.fail = [](void *self, trellis_call, const trellis_error *error) {
+      return static_cast<FakeHost *>(self)->answer("fail " + std::string(view(error->type)));
+    };
+    table.release = [](void *self, trellis_call) { return static_cast<FakeHost *>(self)->answer("release"); };
+  }
+  trellis_status answer(std::string text) {
+    answers.push_back(std::move(text));
+    return answers.size() == 1 ? TRELLIS_OK : TRELLIS_E_GONE;
   }
   static trellis_status record(void *self, const trellis_metric *metric, double value, const trellis_header *attributes,
                                std::size_t count) {
@@ -64,6 +81,22 @@ CheckAnswer run(Service &service, const trellis_health_check &check) {
   };
   answer.status = check.check(&service, {&answer.details, write}, {&answer.problem, report});
   return answer;
+}
+
+// The answers to a request whose handler is `handler`, the first of which counts.
+template <class Handler>
+std::vector<std::string> answers_of(Handler handler) {
+  FakeHost host;
+  host.answers_calls();
+  Service service(&host.table, "acme.echo@v1");
+  service.rpc("Echo.Say", std::move(handler));
+  const auto *table = service.table();
+  trellis_request request{};
+  request.size = sizeof request;
+  request.surface = str("Echo.Say");
+  request.input = str("{}");
+  table->handlers[0]->rpc(table->self, &request);
+  return host.answers;
 }
 
 const trellis_health_v1 *health_of(Service &service) {
@@ -124,6 +157,53 @@ TEST_CASE("a call's log line names its request and its trace") {
   const Call call(service, &host.table, request);
   call.log(TRELLIS_LOG_INFO, "here", R"({"a":1})");
   CHECK(host.log_fields.at(0) == R"({"requestId":"r1","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","a":1})");
+}
+
+TEST_CASE("a handler that answers later may throw instead, and its caller gets what was thrown") {
+  const Fault fault("OutOfStock", "There are none.");
+  const auto untouched = [&](const Nothing &, Pending) { throw fault; };
+  CHECK(answers_of(untouched).at(0) == "fail OutOfStock");
+  const auto taken_over = [&](const Nothing &, Pending pending) {
+    const Pending taken = std::move(pending);
+    throw fault;
+  };
+  CHECK(answers_of(taken_over).at(0) == "fail OutOfStock");
+  const auto no_fault = [](const Nothing &, Pending) { throw 42; };
+  CHECK(answers_of(no_fault).at(0) == "fail ");
+  const auto deferred_first = [&](const Nothing &, Call &call) -> Nothing {
+    const Pending taken = call.defer();
+    throw fault;
+  };
+  CHECK(answers_of(deferred_first).at(0) == "fail OutOfStock");
+}
+
+TEST_CASE("a request that nobody keeps is released at once, whatever was thrown meanwhile") {
+  const std::vector<std::string> released = {"release"};
+  const auto dropped = [](const Nothing &, Pending) {};
+  CHECK(answers_of(dropped) == released);
+  const auto caught = [](const Nothing &, Pending pending) {
+    try {
+      const Pending taken = std::move(pending);
+      throw std::runtime_error("handled here, so nothing answers the request");
+    } catch (const std::exception &) {
+      return;
+    }
+  };
+  CHECK(answers_of(caught) == released);
+  const auto elsewhere = [](const Nothing &, Pending pending) {
+    std::thread([taken = std::make_unique<Pending>(std::move(pending))]() mutable {
+      try {
+        const auto held = std::move(taken);
+        throw std::runtime_error("on a thread of the plugin's");
+      } catch (const std::exception &) {
+        return;
+      }
+    }).join();
+  };
+  CHECK(answers_of(elsewhere) == released);
+  const auto answered = [](const Nothing &, Pending pending) { pending.complete(Nothing{}); };
+  CHECK(answers_of(answered).size() == 1);
+  CHECK(answers_of(answered).at(0) == "complete {}");
 }
 
 TEST_CASE("checks say that they are fine unless they throw") {

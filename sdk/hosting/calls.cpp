@@ -188,7 +188,7 @@ bool Calls::State::is_full() const {
          counts.abandoned >= limits.max_abandoned || (free.empty() && slots.size() == kMaxSlots);
 }
 
-// [worker]
+// [worker] A handler that ends its thread (pthread_exit in a plugin) unwinds through here, and no longer runs.
 void Calls::State::run_task(trellis_call handle) {
   std::unique_lock lock(mutex);
   --counts.waiting;
@@ -199,12 +199,19 @@ void Calls::State::run_task(trellis_call handle) {
   }
   slot.phase = Phase::admitting;
   Call &call = *slot.call;
+  struct Finish {
+    State &state;
+    std::unique_lock<std::mutex> &lock;
+    ~Finish() {
+      lock.lock();
+      --state.counts.running;
+      if (state.stopping) state.progress.notify_all();
+    }
+  };
   ++counts.running;
   lock.unlock();
+  const Finish finish{*this, lock};
   run_one(handle, call);
-  lock.lock();
-  --counts.running;
-  if (stopping) progress.notify_all();
 }
 
 // [worker] Steps 1 to 9 of 06 §4.2. `call` is ours until the plugin gets the handle.

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 
 using namespace trellis;
@@ -491,6 +492,19 @@ TEST_CASE("Calls that were never stopped end all the same") {
   REQUIRE(wait_until([&] { return plugin.calls->counts().running == 0; })); // the handler has returned, unanswered
   plugin.calls.reset();
   CHECK(plugin.code_of(0) == kStoppingCode);
+}
+
+TEST_CASE("a handler that ends its thread no longer runs, and nobody waits for it") {
+  Plugin plugin({.max_concurrency = 1, .deadline = kReachable});
+  plugin.on_request = [](const trellis_request &) { ::pthread_exit(nullptr); };
+  plugin.send();
+  CHECK(plugin.code_of(0) == kDeadlineCode);
+  CHECK(plugin.calls->wait_idle(soon()));
+  CHECK(wait_until([&] { return plugin.calls->counts().running == 0; }));
+  const auto began = Clock::now();
+  CHECK(plugin.calls->stop(soon()));
+  CHECK(Clock::now() - began < kLong / 2);
+  CHECK(plugin.workers->stop(soon()).empty());
 }
 
 TEST_CASE("many requests on several workers are each answered once") {

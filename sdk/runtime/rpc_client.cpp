@@ -22,6 +22,10 @@ using OnReply = std::function<void(Reply)>;
 constexpr std::array kPauses = {std::chrono::milliseconds(200), std::chrono::milliseconds(400)};
 static_assert(kPauses.size() == kNoRespondersRetries);
 
+Reply client_closed() {
+  return fail(transport_error::kClosed, {}, "the client was closed");
+}
+
 CallResult decode(const RpcMethod &method, const Reply &reply) {
   if (!reply) return tl::make_unexpected(transport_failure(method, reply.error()));
   const Message &message = **reply;
@@ -67,9 +71,12 @@ void RpcClient::State::start(SignedRequest request, std::chrono::milliseconds ti
   Id id = 0;
   {
     const std::lock_guard lock(mutex);
-    id = ++last_id;
-    calls.emplace(id, call);
+    if (!closed) {
+      id = ++last_id;
+      calls.emplace(id, call);
+    }
   }
+  if (id == 0) return call->on_reply(client_closed());
   send(id, call);
 }
 
@@ -146,7 +153,7 @@ void RpcClient::State::close() {
     left.push_back(id);
   lock.unlock();
   for (const auto id : left)
-    finish(id, fail(transport_error::kClosed, {}, "the client was closed"));
+    finish(id, client_closed());
   lock.lock();
   delivered.wait(lock, [&] { return delivering == 0; });
 }
@@ -156,6 +163,10 @@ RpcClient::RpcClient(Transport &transport, const SessionKey &key, std::function<
     : key_(key), clock_(std::move(clock)), observer_(std::move(observer)), state_(std::make_shared<State>(transport)) {}
 
 RpcClient::~RpcClient() {
+  close();
+}
+
+void RpcClient::close() {
   state_->close();
 }
 

@@ -57,15 +57,19 @@ public:
   // `observer`: told of each call's end, on the thread where it ends; must not block.
   using Observer = std::function<void(const RpcMethod &, const CallResult &, std::chrono::nanoseconds took)>;
   RpcClient(Transport &transport, const SessionKey &key, std::function<std::int64_t()> clock, Observer observer = {});
-  // Calls that still wait end with TransportError trellis.request.failed, cause "closed". Afterwards no `on_result` is
-  // running or called again, so never destroy a client inside one.
+  // Closes it.
   ~RpcClient();
   RpcClient(const RpcClient &) = delete;
   RpcClient &operator=(const RpcClient &) = delete;
 
+  // [may block] Calls that still wait, for a reply or for their next attempt, end with TransportError
+  // trellis.request.failed, cause "closed", and so does every later one at once. Afterwards no `on_result` of an
+  // earlier call is running or called again, so never close a client inside one.
+  void close();
+
   using OnResult = std::function<void(CallResult)>;
-  // `on_result` runs exactly once, on a network or timer thread, inside the call or inside the destructor; it must not
-  // block. `method` must live until then.
+  // `on_result` runs exactly once, on a network or timer thread, inside the call or inside close(); it must not block.
+  // `method` must live until then.
   void call(const RpcMethod &method, std::string_view input, const CallOptions &options, OnResult on_result);
   // [may block]
   CallResult call_and_wait(const RpcMethod &method, std::string_view input, const CallOptions &options = {});

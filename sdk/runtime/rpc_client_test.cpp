@@ -267,6 +267,26 @@ TEST_CASE("calls that wait when their client ends get a TransportError, once") {
   CHECK(results.size() == 2);
 }
 
+TEST_CASE("a closed client has ended its calls, and ends every later one at once without sending it") {
+  ClientFixture fixture;
+  fixture.answer = [](std::size_t) { return failure(transport_error::kNoResponders); };
+  std::vector<CallResult> results;
+  const auto call = [&] {
+    fixture.client.call(fixture.method, R"({"cents":1})", {}, [&](CallResult result) { results.push_back(result); });
+  };
+  call();
+  CHECK(results.empty()); // it waits for its second attempt
+  fixture.client.close();
+  REQUIRE(results.size() == 1);
+  CHECK(error_of(results[0]).transport_code == transport_error::kClosed);
+  call();
+  REQUIRE(results.size() == 2);
+  CHECK(error_of(results[1]).transport_code == transport_error::kClosed);
+  CHECK(error_of(fixture.client.call_and_wait(fixture.method, R"({"cents":1})")).transport_code ==
+        transport_error::kClosed);
+  CHECK(fixture.attempts.size() == 1);
+}
+
 TEST_CASE("a client may end while other threads bring its replies") {
   const auto method = charge_method();
   const auto key = SessionKey::generate();

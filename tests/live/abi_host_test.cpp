@@ -154,3 +154,17 @@ TEST_CASE("a reply that is still awaited when its plugin ends runs before the pl
   CHECK(host.stop() == 0);
   CHECK(host.logged({"\"probe destroy: passed\""}));
 }
+
+TEST_CASE("a handler that waits for another service doesn't outlast its plugin's stop") {
+  ProbeHost host("deadline_ms = 60000\n", {.host_lines = "drain_ms = 500\n"});
+  const auto method = host.clerk->method(kProbe, "Probe.Run");
+  host.clerk->client().call(method, R"({"group":"wait"})", {.timeout = 30s}, [](const CallResult &) {});
+  REQUIRE(host.logged({"\"probe waiting: passed\""}));
+  host.set_plugin("probe", {.file = built("probe.so"), .lines = "enabled = false\n"});
+  host.reload();
+  CHECK(host.logged({"plugin disabled", "\"probe\""}));
+  CHECK(host.count_logged({"a handler didn't come back"}) == 0);
+  CHECK(host.logged({"\"probe waited: passed\""}));
+  CHECK(host.logged({"\"probe destroy: passed\""}));
+  CHECK(host.stop() == 0);
+}

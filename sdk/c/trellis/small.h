@@ -8,6 +8,7 @@
 #ifndef TRELLIS_SMALL_H
 #define TRELLIS_SMALL_H
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static inline bool ts_is(trellis_str string, const char *text) {
   ts_reader in = ts_inside(string);
   char character[4];
   for (size_t size; (size = ts_character(&in, character)) > 0; text += size)
-    if (strncmp(text, character, size) != 0) return false;
+    if (character[0] == '\0' || strncmp(text, character, size) != 0) return false; /* `text` has no \u0000 */
   return *text == '\0' && in.at == in.end && string.size > 0 && string.data[0] == '"';
 }
 
@@ -175,7 +176,8 @@ static inline bool ts_member(trellis_str object, const char *name, trellis_str *
   return found;
 }
 
-/* A JSON string's characters, with a NUL behind them, for free(). NULL: it is no string, or there is no memory. */
+/* A JSON string's characters, with a NUL behind them, for free(); for C a \u0000 among them ends it. NULL: it is no
+ * string, or there is no memory. */
 static inline char *ts_string(trellis_str value) {
   char *out = value.size >= 2 && value.data[0] == '"' ? malloc(value.size) : NULL; /* escapes only get shorter */
   size_t size = 0;
@@ -187,15 +189,16 @@ static inline char *ts_string(trellis_str value) {
   return out;
 }
 
-/* A JSON number without a fraction, however it is spelled. */
+/* A JSON number without a fraction that fits, however it is spelled. */
 static inline bool ts_integer(trellis_str value, int64_t *out) {
   char copy[64], *end;
   if (value.size == 0 || value.size >= sizeof copy) return false;
   memcpy(copy, value.data, value.size);
   copy[value.size] = '\0';
   if (copy[0] != '-' && (copy[0] < '0' || copy[0] > '9')) return false; /* strtoll takes more than JSON has */
+  errno = 0;
   *out = strtoll(copy, &end, 10);
-  if (*end == '\0') return true;
+  if (*end == '\0' && errno == 0) return true; /* ERANGE: *out is only the nearest */
   const double number = strtod(copy, &end);
   if (*end != '\0' || number < -9007199254740992.0 || number > 9007199254740992.0) return false;
   *out = (int64_t)number;

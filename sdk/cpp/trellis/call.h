@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace trellis {
@@ -116,14 +118,38 @@ private:
   trellis_str traceparent_, tracestate_;
 };
 
+// What a handler that defers its request shares with the Pending, until it returns. A Pending that an exception of the
+// handler destroys doesn't release the request: what was thrown is the answer.
+class Deferral {
+public:
+  // Of the one that is being destroyed.
+  bool is_thrown_away() {
+    if (std::this_thread::get_id() != thread_ || !in_handler_ || std::uncaught_exceptions() <= exceptions_)
+      return false;
+    return thrown_away_ = true;
+  }
+  // The handler has ended. True when it has caught that exception itself: then nobody has answered.
+  bool ends_unanswered() {
+    in_handler_ = false;
+    return thrown_away_ && std::uncaught_exceptions() <= exceptions_;
+  }
+
+private:
+  const std::thread::id thread_ = std::this_thread::get_id(); // the handler's, which alone uses the rest
+  const int exceptions_ = std::uncaught_exceptions();
+  bool in_handler_ = true, thrown_away_ = false;
+};
+
 // A call that is answered later, from any thread. Dropped without an answer it is released: the caller gets an error.
 class Pending {
 public:
-  Pending(const trellis_host *host, trellis_call call) : host_(host), call_(call) {}
-  Pending(Pending &&other) noexcept : host_(std::exchange(other.host_, nullptr)), call_(other.call_) {}
+  Pending(const trellis_host *host, trellis_call call, std::shared_ptr<Deferral> deferral = {})
+      : host_(host), call_(call), deferral_(std::move(deferral)) {}
+  Pending(Pending &&other) noexcept
+      : host_(std::exchange(other.host_, nullptr)), call_(other.call_), deferral_(std::move(other.deferral_)) {}
   Pending &operator=(Pending &&) = delete;
   ~Pending() {
-    if (host_) host_->release(host_->self, call_);
+    if (host_ && !(deferral_ && deferral_->is_thrown_away())) host_->release(host_->self, call_);
   }
 
   // False when the call was over already.
@@ -149,6 +175,7 @@ public:
 private:
   const trellis_host *host_;
   trellis_call call_;
+  std::shared_ptr<Deferral> deferral_; // of a handler that may still be running
 };
 
 class Service;
@@ -157,7 +184,13 @@ class Service;
 class Call final : public HostCaller {
 public:
   Call(const Service &service, const trellis_host *host, const trellis_request &request)
-      : HostCaller(host, request.traceparent, request.tracestate), service_(service), request_(request) {}
+      : HostCaller(host, request.traceparent, request.tracestate), service_(service), request_(request),
+        id_(request.call) {}
+  Call(const Call &) = delete;
+  Call &operator=(const Call &) = delete;
+  ~Call() {
+    if (deferral_ && deferral_->ends_unanswered()) host()->release(host()->self, id_);
+  }
 
   const Service &service() const { return service_; }
   std::string_view input() const { return view(request_.input); }   // JSON
@@ -182,15 +215,16 @@ public:
 
   // Takes the request over, to answer it later. Afterwards the handler must not use this object any more.
   Pending defer() {
-    deferred_ = true;
-    return {host(), request_.call};
+    if (!deferral_) deferral_ = std::make_shared<Deferral>();
+    return {host(), id_, deferral_};
   }
-  bool deferred() const { return deferred_; }
+  bool deferred() const { return deferral_ != nullptr; }
 
 private:
   const Service &service_;
-  const trellis_request &request_;
-  bool deferred_ = false;
+  const trellis_request &request_; // gone once it is answered
+  const trellis_call id_;
+  std::shared_ptr<Deferral> deferral_;
 };
 
 } // namespace trellis

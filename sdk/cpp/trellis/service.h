@@ -48,10 +48,10 @@ public:
     names_.push_back(std::move(name));
     handlers_.push_back([this, handler = std::move(handler)](const trellis_request &request) mutable {
       auto input = from_json<Input>(view(request.input));
+      Call call(*this, host(), request);
       if constexpr (std::is_invocable_v<Handler, const Input &, Pending>) {
-        handler(input, Pending(host(), request.call));
+        handler(input, call.defer());
       } else {
-        Call call(*this, host(), request);
         const std::string output = to_json(handler(input, call));
         host()->complete(host()->self, request.call, str(output));
       }

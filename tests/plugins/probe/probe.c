@@ -268,6 +268,21 @@ static void leave_open(probe *self, const trellis_request *request) {
   /* not answered: stop comes when its drain time is over */
 }
 
+/* Waits in its handler for an answer that doesn't come before this plugin is stopped. */
+static void wait_for_answer(probe *self, const trellis_request *request) {
+  trellis_rpc_call call = {.size = sizeof call, .timeout_ms = 3600000};
+  call.contract_id = probe_text("test.odd@v1");
+  call.name = probe_text("Odd.Do");
+  call.input = probe_text("{\"mode\":\"never\"}");
+  probe_report made = {0}, *report = &made;
+  log_report(self, "waiting", report);
+  const trellis_sink nowhere = {NULL, NULL};
+  const trellis_error_sink silent = {NULL, NULL};
+  EXPECT_STATUS(self->host->call_rpc(self->host->self, &call, nowhere, silent), TRELLIS_E_UNAVAILABLE);
+  EXPECT_STATUS(self->host->release(self->host->self, request->call), TRELLIS_E_GONE);
+  log_report(self, "waited", report);
+}
+
 static void run(void *context, const trellis_request *request) {
   probe *self = context;
   if (is_group(request, "fail with size")) {
@@ -280,6 +295,10 @@ static void run(void *context, const trellis_request *request) {
   }
   if (is_group(request, "leave open")) {
     leave_open(self, request);
+    return;
+  }
+  if (is_group(request, "wait")) {
+    wait_for_answer(self, request);
     return;
   }
   probe_report made = {0}, *report = &made;
@@ -307,9 +326,20 @@ static trellis_status start(void *context, trellis_error_sink error) {
   return TRELLIS_OK;
 }
 
+/* A call that is between two attempts when this plugin is destroyed: who would answer it is gone already. */
+static void leave_retrying(probe *self) {
+  trellis_rpc_call call = {.size = sizeof call, .timeout_ms = 3600000};
+  call.contract_id = probe_text("acme.echo@v1");
+  call.name = probe_text("Echo.Say");
+  call.input = probe_text("{\"message\":\"anybody?\"}");
+  atomic_fetch_add(&pending_replies, 1);
+  if (self->host->call_rpc_async(self->host->self, &call, late_reply, NULL) != TRELLIS_OK) abort();
+}
+
 static trellis_status stop(void *context, int64_t deadline_unix_ms, trellis_error_sink error) {
   (void)error, (void)deadline_unix_ms;
   probe *self = context;
+  if (left_open) leave_retrying(self);
   probe_report made = {0}, *report = &made;
   probe_core(self, report, NULL);
   log_report(self, "stop", report);
