@@ -91,6 +91,7 @@ struct FeedStreams::State : std::enable_shared_from_this<State> {
   Message::OnUnheard unheard(Handle handle);
   bool send_ready(Handle handle, Stream &stream);
   void report(Problem problem, const Feed &feed, const std::string &detail) const;
+  void count(const Stream &stream, const ErrorEnvelope &error, ReplyCause cause) const;
 };
 
 // ---------------------------------------------------------------- the table, with the lock
@@ -209,6 +210,11 @@ void FeedStreams::State::report(Problem problem, const Feed &feed, const std::st
   if (hooks.report) hooks.report(problem, feed, detail);
 }
 
+// An error that no frame tells of.
+void FeedStreams::State::count(const Stream &stream, const ErrorEnvelope &error, ReplyCause cause) const {
+  if (hooks.failed) hooks.failed(stream.feed, envelope_reply(error, stream.open->request.trace_id, cause));
+}
+
 // ---------------------------------------------------------------- frames and ends
 
 // No frame comes after this, but the error itself. False when it had ended before.
@@ -322,7 +328,10 @@ FeedStreams::Open *FeedStreams::begin(Handle handle) {
     if (problem == kFeedTooManyStreamsCode) state.report(Problem::too_many, stream->feed, "");
     return give_up(&error);
   }
-  if (!state.send_ready(handle, *stream)) return give_up(nullptr);
+  if (!state.send_ready(handle, *stream)) {
+    if (!stream->ended) state.count(*stream, unexpected_error("the ready frame can't be sent"), ReplyCause::handshake);
+    return give_up(nullptr);
+  }
   return &*stream->open;
 }
 
@@ -355,9 +364,7 @@ tl::expected<void, FeedStreams::EmitError> FeedStreams::emit(Handle handle, std:
   auto passed = stream->feed.events.check(stream->feed.method.event, event);
   if (!passed) {
     state.report(Problem::bad_event, stream->feed, passed.error().message);
-    if (state.hooks.failed)
-      state.hooks.failed(stream->feed,
-                         envelope_reply(passed.error(), stream->open->request.trace_id, ReplyCause::output_encoding));
+    state.count(*stream, passed.error(), ReplyCause::output_encoding);
     return error(Failure::invalid, std::move(passed.error()));
   }
   const auto sent = state.send_event(handle, *stream, passed->text(event));
@@ -366,6 +373,7 @@ tl::expected<void, FeedStreams::EmitError> FeedStreams::emit(Handle handle, std:
     return {};
   }
   auto envelope = unexpected_error(sent.error().text());
+  if (sent.error().code != transport_error::kClosed) state.count(*stream, envelope, ReplyCause::event_publish);
   if (sent.error().code == transport_error::kTooLarge) return error(Failure::too_large, std::move(envelope));
   if (sent.error().code == transport_error::kOverflow) return error(Failure::unavailable, std::move(envelope));
   if (sent.error().code != transport_error::kClosed) return error(Failure::failed, std::move(envelope));

@@ -103,6 +103,25 @@ TEST_CASE("an event that breaks the schema is refused, also right after one that
   CHECK(service.failures == std::vector{ReplyCause::output_encoding, ReplyCause::output_encoding});
 }
 
+TEST_CASE("frames that can't be sent are counted, and the stream stays open after an event that is too large") {
+  Service service;
+  auto narrow = signed_message(service.caller, service.feed->method.subject, "{}", kNow, "narrow");
+  narrow.max_payload = 10;
+  service.streams->arrive(*service.feed, to_message(std::move(narrow)));
+  const auto handle = service.waiting.back();
+  REQUIRE(service.streams->begin(handle));
+  service.streams->begun(handle);
+  const auto refused = service.streams->emit(handle, R"({"n":1000000})");
+  CHECK(refused.error().failure == FeedStreams::Failure::too_large);
+  CHECK(service.streams->emit(handle, R"({"n":1})"));
+
+  auto gone = signed_message(service.caller, service.feed->method.subject, "{}", kNow, "gone");
+  gone.closed = true;
+  service.streams->arrive(*service.feed, to_message(std::move(gone)));
+  CHECK_FALSE(service.streams->begin(service.waiting.back()));
+  CHECK(service.failures == std::vector{ReplyCause::event_publish, ReplyCause::handshake});
+}
+
 TEST_CASE("an event with duplicate members is sent as it was checked") {
   Service service;
   const auto [handle, frames] = service.open(service.caller);

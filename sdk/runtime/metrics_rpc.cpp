@@ -26,7 +26,9 @@ Outcome outcome_of(ReplyCause cause) {
   case ReplyCause::auth: return Outcome::refused;
   case ReplyCause::handler_throw:
   case ReplyCause::handler_result:
-  case ReplyCause::output_encoding: return Outcome::error;
+  case ReplyCause::output_encoding:
+  case ReplyCause::handshake:
+  case ReplyCause::event_publish: return Outcome::error;
   case ReplyCause::overloaded: return Outcome::overloaded;
   case ReplyCause::deadline: return Outcome::deadline;
   case ReplyCause::stopping: return Outcome::stopping;
@@ -45,6 +47,8 @@ const char *phase_of(ReplyCause cause) {
   case ReplyCause::deadline: return error_phase::kHandlerResult;
   case ReplyCause::output_encoding: return error_phase::kOutputEncoding;
   case ReplyCause::answered:
+  case ReplyCause::handshake:
+  case ReplyCause::event_publish:
   case ReplyCause::overloaded:
   case ReplyCause::stopping: break;
   }

@@ -18,6 +18,8 @@ const char *feed_phase(ReplyCause cause) {
   case ReplyCause::handler_throw: return "handler_throw";
   case ReplyCause::handler_result: return "handler_result";
   case ReplyCause::output_encoding: return "event_encoding";
+  case ReplyCause::handshake: return "handshake";
+  case ReplyCause::event_publish: return "event_publish";
   case ReplyCause::answered:
   case ReplyCause::overloaded:
   case ReplyCause::deadline:

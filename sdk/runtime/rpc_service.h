@@ -24,6 +24,8 @@ enum class ReplyCause {
   handler_throw,    // step 9: an error that the caller can't act on, or no answer at all
   handler_result,   // step 9: an error that the handler returned
   output_encoding,  // step 10, and outputs that can't be sent
+  handshake,        // of feeds: the ready frame couldn't be sent
+  event_publish,    // of feeds: an event couldn't be sent
   overloaded,       // the runtime: kOverloadedCode ...
   deadline,
   stopping,
