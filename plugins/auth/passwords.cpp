@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kMaxEncoded = 128;
 constexpr int kMaxFailures = 5;
-constexpr UnixMs kLockMs = 15 * 60 * 1000;
+constexpr UnixMs kLockMs = UnixMs{15} * 60 * 1000;
 
 using Hash = std::array<std::uint8_t, kHashBytes>;
 

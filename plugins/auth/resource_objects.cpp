@@ -14,8 +14,8 @@ std::string on_stream(const std::string &label, const std::string &stream) {
 }
 
 // The server's own words, with the resource before them.
-tl::unexpected<Error> refused_at(const std::string &where, const Error &error, std::string expected = {}) {
-  return fail(error.code, where, error.message, expected.empty() ? error.expected : std::move(expected));
+tl::unexpected<Error> refused_at(const std::string &where, const Error &error, const std::string &expected = {}) {
+  return fail(error.code, where, error.message, expected.empty() ? error.expected : expected);
 }
 
 tl::unexpected<Error> cannot_change(const std::string &where, const Error &error,

@@ -7,7 +7,7 @@
 namespace trellis::auth {
 namespace {
 
-constexpr UnixMs kDayMs = 24 * 3600 * 1000;
+constexpr UnixMs kDayMs = UnixMs{24} * 3600 * 1000;
 
 using DeleteSome = int (*)(Writer &, UnixMs, std::size_t);
 
