@@ -126,6 +126,7 @@ private:
   void activate(Slot &slot);
   void start_generation(Slot &slot, LoadedCode code);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
+  static void lift_quarantine_of_others(Slot &slot);
   void start_failed(Slot &slot, const Error &problem);
   void retry_starts();
   void withdraw(Slot &slot, Phase phase, const std::string &detail);

@@ -106,11 +106,11 @@ void Host::ask_all() {
 }
 
 void Host::ask(Slot &slot) {
-  if (!slot.quarantined.empty()) return;
   if (slot.busy) {
     slot.ask_again = true;
     return;
   }
+  if (!slot.quarantined.empty()) return;
   slot.ask_again = false;
   if (!slot.artifact() || !slot.key) return;
   if (slot.is_control_plane()) return ask_control_plane(slot);

@@ -190,9 +190,17 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
   }
   report_when_settled();
 }
+  lift_quarantine_of_others(slot);
 
 void Host::start_failed(Slot &slot, const Error &problem) {
   std::string detail = problem.code + ": " + problem.text();
+// A copy that ran beside this one may have crashed too often: its end is none of the copy that runs.
+void Host::lift_quarantine_of_others(Slot &slot) {
+  if (!slot.running) return;
+  const auto process = slot.running->isolation();
+  if (!process || !process->ended) slot.quarantined.clear();
+}
+
   if (slot.is_control_plane() && slot.idle && !is_for_ever(problem)) {
     slot.retry_pause =
         std::min(slot.retry_pause.count() > 0 ? 2 * slot.retry_pause : kStartRetryMin, config_.start_retry_max);
@@ -227,6 +235,8 @@ void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
         if (!slot.wanted) return retire(slot.config.name);
         enter(slot, phase, detail);
         report_when_settled();
+        if (phase != Phase::quarantined)
+          slot.quarantined.clear(); // it crashed while it was withdrawn for another reason
       });
 }
 
