@@ -4,8 +4,10 @@
 #include "contracts/json_write.h"
 #include "runtime/metrics_text.h"
 #include "wire/ulid.h"
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fcntl.h>
 #include <future>
@@ -16,8 +18,8 @@
 #include <rapidjson/document.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -28,8 +30,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kStatusLimit{10'000};
-constexpr std::chrono::milliseconds kIoLimit{10'000}; // for a peer to send its line or to take its answer
-constexpr std::chrono::milliseconds kLook{100};       // how often a wait looks whether the socket is to close
+constexpr std::chrono::milliseconds kLook{100}; // how often a wait looks whether the socket is to close
 constexpr std::size_t kMaxConnections = 16;
 
 class FileDescriptor {
@@ -234,12 +235,6 @@ const sockaddr *generic(const Address &address) {
   return reinterpret_cast<const sockaddr *>(&address.value);
 }
 
-void limit_io(int fd, std::chrono::milliseconds limit) {
-  const timeval time{limit.count() / 1000, limit.count() % 1000 * 1000};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
-}
-
 Result<FileDescriptor> connect_to(const std::filesystem::path &socket) {
   const auto address = address_of(socket);
   if (!address) return tl::make_unexpected(address.error());
@@ -249,13 +244,33 @@ Result<FileDescriptor> connect_to(const std::filesystem::path &socket) {
   return fd;
 }
 
-// Up to the first line end, or everything when the peer ends its side first.
-std::optional<std::string> read_line(int fd, std::size_t most) {
+// Whether `fd` is ready for `events` by then. False with errno ETIMEDOUT when it isn't.
+bool wait_ready(int fd, short events, Clock::time_point until) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd wait{fd, events, 0};
+    const int ready = left > 0 ? ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left, INT_MAX))) : 0;
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+    if (left > 0) continue;
+    errno = ETIMEDOUT;
+    return false;
+  }
+}
+
+bool is_passing(int problem) {
+  return problem == EINTR || problem == EAGAIN;
+}
+
+// Up to the first line end, or everything when the peer ends its side first. One limit for all of it: a peer that sends
+// a byte now and then holds a place no longer than others.
+std::optional<std::string> read_line(int fd, std::size_t most, Clock::time_point until) {
   std::string line;
   char block[4096];
   while (line.size() <= most) {
-    const auto count = ::recv(fd, block, sizeof block, 0);
-    if (count < 0 && errno == EINTR) continue;
+    if (!wait_ready(fd, POLLIN, until)) return std::nullopt;
+    const auto count = ::recv(fd, block, sizeof block, MSG_DONTWAIT);
+    if (count < 0 && is_passing(errno)) continue;
     if (count < 0) return std::nullopt;
     line.append(block, static_cast<std::size_t>(count));
     if (const auto end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
@@ -264,10 +279,11 @@ std::optional<std::string> read_line(int fd, std::size_t most) {
   return std::nullopt;
 }
 
-bool send_all(int fd, std::string_view text) {
+bool send_all(int fd, std::string_view text, Clock::time_point until) {
   while (!text.empty()) {
-    const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
+    if (!wait_ready(fd, POLLOUT, until)) return false;
+    const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && is_passing(errno)) continue;
     if (sent <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -323,17 +339,26 @@ private:
         ::close(fd);
         continue;
       }
-      auto &connection = connections_.emplace_back(fd);
+      begin(connections_.emplace_back(fd));
+    }
+  }
+
+  // Without a thread for it the last connection is closed unanswered: its peer asks again, and the host goes on.
+  void begin(Connection &connection) {
+    try {
       connection.thread = std::jthread([this, &connection] { serve(connection); });
+    } catch (const std::system_error &) {
+      connections_.pop_back();
     }
   }
 
   void serve(Connection &connection) {
-    limit_io(connection.fd.get(), kIoLimit);
-    if (const auto line = read_line(connection.fd.get(), kMaxControlRequest))
-      send_all(connection.fd.get(),
-               answer_control_request(*line, actions_, [this] { return stopping_.load(); }) + "\n");
-    ::shutdown(connection.fd.get(), SHUT_RDWR);
+    const int fd = connection.fd.get();
+    if (const auto line = read_line(fd, kMaxControlRequest, Clock::now() + actions_.io_limit)) {
+      const auto answer = answer_control_request(*line, actions_, [this] { return stopping_.load(); }) + "\n";
+      send_all(fd, answer, Clock::now() + actions_.io_limit);
+    }
+    ::shutdown(fd, SHUT_RDWR);
     connection.over = true;
   }
 
@@ -379,7 +404,12 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem
   if (!fd || ::fchmod(fd.get(), 0600) != 0 || ::bind(fd.get(), generic(*address), sizeof(sockaddr_un)) != 0 ||
       ::listen(fd.get(), static_cast<int>(kMaxConnections)) != 0)
     return socket_failure(socket, "the socket can't be made");
-  return std::make_unique<Server>(socket, std::move(fd), std::move(actions));
+  try {
+    return std::make_unique<Server>(socket, std::move(fd), std::move(actions));
+  } catch (const std::system_error &problem) {
+    ::unlink(socket.c_str());
+    return fail("control_socket", socket.string(), std::string("the system has no thread for it: ") + problem.what());
+  }
 }
 
 Result<std::string> ask_control_socket(const std::filesystem::path &socket, std::string_view request,
@@ -388,9 +418,10 @@ Result<std::string> ask_control_socket(const std::filesystem::path &socket, std:
   if (!fd) return tl::make_unexpected(fd.error());
   if (::geteuid() != 0 && !is_ours(fd->get()))
     return fail("control_socket", socket.string(), "another user serves this socket");
-  limit_io(fd->get(), timeout);
-  if (!send_all(fd->get(), std::string(request) + "\n")) return socket_failure(socket, "the request can't be sent");
-  auto line = read_line(fd->get(), kMaxControlAnswer);
+  const auto until = Clock::now() + timeout;
+  if (!send_all(fd->get(), std::string(request) + "\n", until))
+    return socket_failure(socket, "the request can't be sent");
+  auto line = read_line(fd->get(), kMaxControlAnswer, until);
   if (!line) return socket_failure(socket, "no answer");
   if (line->empty()) return fail("control_socket", socket.string(), "the host closed the connection unanswered");
   return std::move(*line);
