@@ -143,6 +143,8 @@ private:
   // Runs `work` on the slot's own thread, then `done` on the control thread.
   void catch_up(Slot &slot);
   void run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done);
+  static bool begin_task(Slot &slot, const std::function<void(std::stop_token)> &task);
+  void retry_tasks();
 
   Config config_;
   const Log &log_;
