@@ -80,7 +80,7 @@ Result<void> IsolatedPlugin::State::prepare() {
   return {};
 }
 
-void IsolatedPlugin::State::begin() {
+Result<void> IsolatedPlugin::State::begin() {
   PluginProcess::Options wanted;
   wanted.plugin = options.name;
   wanted.artifact = options.artifact->memfd();
@@ -92,7 +92,7 @@ void IsolatedPlugin::State::begin() {
                             [this](ReceivedFrame frame) { received(std::move(frame)); },
                             [this](std::string_view line) { log_of_plugin(TRELLIS_LOG_INFO, line, {}); },
                             [this](const PluginProcess::End &end) { return ended(end); }});
-  process->begin();
+  return process->begin();
 }
 
 Result<void> IsolatedPlugin::State::wait_created() {
@@ -388,7 +388,7 @@ Result<std::unique_ptr<IsolatedPlugin>> IsolatedPlugin::create(Options options, 
   auto state = std::make_shared<State>(std::move(options), host);
   std::unique_ptr<IsolatedPlugin> plugin(new IsolatedPlugin(state));
   if (auto ready = state->prepare(); !ready) return tl::make_unexpected(ready.error());
-  state->begin();
+  if (auto begun = state->begin(); !begun) return tl::make_unexpected(begun.error());
   if (auto made = state->wait_created(); !made) return tl::make_unexpected(made.error());
   return plugin;
 }

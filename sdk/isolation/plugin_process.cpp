@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace trellis::isolation {
@@ -45,8 +46,14 @@ PluginProcess::~PluginProcess() {
   finish();
 }
 
-void PluginProcess::begin() {
-  thread_ = std::thread([this] { run(); });
+Result<void> PluginProcess::begin() {
+  try {
+    thread_ = std::thread([this] { run(); });
+    return {};
+  } catch (const std::system_error &) {
+    return trellis::fail("isolation_spawn", options_.plugin, "the system has no thread to look after its process",
+                         "fewer processes and threads of the host's user");
+  }
 }
 
 void PluginProcess::wait_for_end() {

@@ -49,8 +49,8 @@ public:
   PluginProcess(const PluginProcess &) = delete;
   PluginProcess &operator=(const PluginProcess &) = delete;
 
-  // Once: starts the thread.
-  void begin();
+  // Once: starts the thread. Error "isolation_spawn" when the system has none to give.
+  Result<void> begin();
   // [thread-safe] The number of the process that runs now, or ran last: 1 for the first.
   std::uint64_t session() const { return session_.load(); }
   // [thread-safe] Queues a frame for that process; nothing once it has ended: ids mean something else to the next one.
