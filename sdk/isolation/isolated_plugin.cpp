@@ -58,7 +58,9 @@ Result<void> IsolatedPlugin::State::prepare() {
     log(TRELLIS_LOG_WARN, "the plugin's user can't reach its data folder",
         JsonObjectText().text("folder", folder.path.string()).str());
 
-  host->config(host->self, string_sink(settings.config_json = ""));
+  SecretParts config;
+  host->config(host->self, config.sink());
+  settings.config_json = config.take();
   host->identity(host->self, string_sink(settings.identity_json = ""));
   if (settings.identity_json.ends_with('}')) {
     settings.identity_json.back() = ',';
@@ -148,7 +150,7 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
     if (phase == Phase::ended) return trellis::fail("process_ended", options.name, "it isn't wanted any more");
     status.pid = pid;
   }
-  process->send(settings.frame(kCreateId), process->session());
+  process->send_secret(settings.frame(kCreateId), process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from create in time");
   return {};
 }
