@@ -207,7 +207,7 @@ TEST_CASE("a peer that takes its answer slowly doesn't get all of it when its ti
   actions.io_limit = 300ms;
   actions.status = [](const auto &done) {
     HostStatus status{"edge", true, {}};
-    status.plugins.emplace_back().detail = std::string(std::size_t{15} << 20, 'x');
+    status.plugins.emplace_back().detail = std::string(std::size_t{3} << 19, 'x');
     done(status);
   };
   const auto serving = ControlSocket::open(folder.path(), std::move(actions));
@@ -217,7 +217,7 @@ TEST_CASE("a peer that takes its answer slowly doesn't get all of it when its ti
   std::vector<char> block(std::size_t{64} << 10);
   char last = 0;
   std::size_t size = 0;
-  for (ssize_t got = 0; (got = ::recv(fd, block.data(), block.size(), 0)) > 0; ::poll(nullptr, 0, 10)) {
+  for (ssize_t got = 0; (got = ::recv(fd, block.data(), block.size(), 0)) > 0; ::poll(nullptr, 0, 100)) {
     last = block[static_cast<std::size_t>(got) - 1];
     size += static_cast<std::size_t>(got);
   }

@@ -1,6 +1,7 @@
 // How often a secret lies in this process's memory, freed blocks included: for tests of what is wiped.
 #pragma once
 
+#include "wire/secret.h"
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +21,7 @@ public:
 
   explicit Marker(char kind) {
     for (std::size_t i = 0; i < kSize; ++i)
-      disguised_[i] = static_cast<char>(~(i == 0 ? 1 : kind + static_cast<char>(i % 7)));
+      disguised_[i] = static_cast<char>(~(i == 0 ? 1 : kind + static_cast<char>(i % 2)));
   }
   // Leaves no copy elsewhere when `out` has the capacity.
   void append_to(std::string &out) const {
@@ -49,6 +50,7 @@ public:
       }
     }
     ::close(memory);
+    wipe(block.data(), block.size()); // what it read isn't to be found by the next look
     return copies;
   }
 
