@@ -1,7 +1,8 @@
 // The control socket: how `trellis host` talks to a running host.
 //
 // state_dir/control.sock, a Unix stream socket (0600) that serves its own user and root. A connection carries one
-// request and one answer, each one line of JSON of at most 64 KiB and 16 MiB, and is then closed by the host.
+// request and one answer, each one line of JSON of at most 64 KiB and 16 MiB, and is then closed by the host. A peer
+// that takes longer than 10 s to send the one, or to take the other, is closed unanswered.
 //
 //   {"op":"status"}   {"ok":true, "host":"edge-7", "settled":true, "plugins":[{"name":"inventory", "role":"service",
 //                     "deployment":"inventory", "phase":"running", "detail":"", "contractId":"acme.inventory@v1",
@@ -55,6 +56,7 @@ struct ControlActions {
   std::function<void(Host::ReloadDone)> reload;
   std::function<void(std::function<void(const std::vector<MetricFamily> &)>)> metrics;
   std::chrono::milliseconds reload_limit{60'000};
+  std::chrono::milliseconds io_limit{10'000}; // for a peer to send its line, and to take its answer; each in all
 };
 ControlActions control_actions(Host &host);
 
@@ -71,7 +73,7 @@ std::string answer_control_request(std::string_view line, const ControlActions &
                                    const std::function<bool()> &stopping);
 
 // [may block] The client's side: the host's answer to `request`, without its line end. Error "control_socket": nobody
-// serves that socket, it isn't ours, or no answer came in time.
+// serves that socket, it isn't ours, or the whole answer didn't come in time.
 Result<std::string> ask_control_socket(const std::filesystem::path &socket, std::string_view request,
                                        std::chrono::milliseconds timeout);
 

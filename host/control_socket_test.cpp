@@ -1,16 +1,21 @@
 #include "artifact/elf_testing.h"
 #include "control_socket.h"
+#include "tests/support/without_threads.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <poll.h>
 #include <rapidjson/document.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace trellis;
 using namespace trellis::host;
 using namespace trellis::testing;
+using trellis::test::outcome_without_threads;
 using namespace std::chrono_literals;
 
 namespace {
@@ -51,6 +56,17 @@ ControlActions actions_of_a_small_host() {
   actions.status = [status](const auto &done) { done(status); };
   actions.reload = [](const auto &done) { done({}); };
   return actions;
+}
+
+int connected_to(const std::filesystem::path &socket) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto path = socket.string();
+  REQUIRE(path.size() < sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  REQUIRE(::connect(fd, reinterpret_cast<const sockaddr *>(&address), sizeof address) == 0);
+  return fd;
 }
 
 std::string ask(const ControlActions &actions, std::string_view line) {
@@ -165,6 +181,75 @@ TEST_CASE("the socket answers again after the process had no descriptors left") 
     ::close(fd);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(ask_control_socket(socket, R"({"op":"keys"})", 5s).has_value());
+}
+
+TEST_CASE("a peer that sends its line a byte at a time is closed when its time is up") {
+  const TemporaryFolder folder;
+  auto actions = actions_of_a_small_host();
+  actions.io_limit = 300ms;
+  const auto serving = ControlSocket::open(folder.path(), std::move(actions));
+  REQUIRE(serving);
+  const int fd = connected_to(folder.path() / kControlSocketName);
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  bool closed = false;
+  while (!closed && std::chrono::steady_clock::now() < until) {
+    closed = ::send(fd, " ", 1, MSG_NOSIGNAL) != 1;
+    pollfd wait{fd, POLLIN, 0};
+    closed = closed || ::poll(&wait, 1, 50) > 0; // the end is all that there is to read
+  }
+  CHECK(closed);
+  ::close(fd);
+}
+
+TEST_CASE("a peer that takes its answer slowly doesn't get all of it when its time is up") {
+  const TemporaryFolder folder;
+  auto actions = actions_of_a_small_host();
+  actions.io_limit = 300ms;
+  actions.status = [](const auto &done) {
+    HostStatus status{"edge", true, {}};
+    status.plugins.emplace_back().detail = std::string(std::size_t{3} << 19, 'x');
+    done(status);
+  };
+  const auto serving = ControlSocket::open(folder.path(), std::move(actions));
+  REQUIRE(serving);
+  const int fd = connected_to(folder.path() / kControlSocketName);
+  REQUIRE(::send(fd, "{\"op\":\"status\"}\n", 16, MSG_NOSIGNAL) == 16);
+  std::vector<char> block(std::size_t{64} << 10);
+  char last = 0;
+  std::size_t size = 0;
+  for (ssize_t got = 0; (got = ::recv(fd, block.data(), block.size(), 0)) > 0; ::poll(nullptr, 0, 100)) {
+    last = block[static_cast<std::size_t>(got) - 1];
+    size += static_cast<std::size_t>(got);
+  }
+  CHECK(size > 0);
+  CHECK(last != '\n');
+  ::close(fd);
+}
+
+TEST_CASE("a connection that the system has no thread for is closed, and later ones are answered") {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0777));
+  CHECK(outcome_without_threads([&](const auto &no_threads, const auto &threads_again) {
+          const auto serving = ControlSocket::open(folder.path(), actions_of_a_small_host());
+          if (!serving) return 3;
+          const auto socket = folder.path() / kControlSocketName;
+          no_threads();
+          if (ask_control_socket(socket, R"({"op":"keys"})", 5s)) return 4;
+          threads_again();
+          return ask_control_socket(socket, R"({"op":"keys"})", 5s) ? 0 : 5;
+        }) == 0);
+}
+
+TEST_CASE("a socket that the system has no thread for isn't made, and says so") {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0777));
+  CHECK(outcome_without_threads([&](const auto &no_threads, const auto &) {
+          no_threads();
+          const auto serving = ControlSocket::open(folder.path(), actions_of_a_small_host());
+          if (serving) return 3;
+          const bool said = serving.error().message.find("thread") != std::string::npos;
+          return said && !std::filesystem::exists(folder.path() / kControlSocketName) ? 0 : 4;
+        }) == 0);
 }
 
 TEST_CASE("a socket that a killed host left behind is replaced") {

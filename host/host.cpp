@@ -97,12 +97,13 @@ bool Host::run() {
     std::unique_lock lock(mutex_);
     const auto some = [this] { return !messages_.empty(); };
     if (!arrived_.wait_until(lock, next_wake(), some)) {
-      if (stopping_) {
+      if (stopping_ && Clock::now() >= stop_deadline_) {
         report_hung();
         return false;
       }
       lock.unlock();
-      retry_starts();
+      retry_tasks();
+      if (!stopping_) retry_starts();
       continue;
     }
     const auto message = std::move(messages_.front());
@@ -117,10 +118,11 @@ bool Host::run() {
 
 // When there is something to do without a message.
 Clock::time_point Host::next_wake() const {
-  if (stopping_) return stop_deadline_;
-  auto first = give_back_at_;
-  for (const auto &[name, slot] : slots_)
-    if (slot->retry_at) first = std::min(first, *slot->retry_at);
+  auto first = stopping_ ? stop_deadline_ : give_back_at_;
+  for (const auto &[name, slot] : slots_) {
+    if (slot->retry_at && !stopping_) first = std::min(first, *slot->retry_at);
+    if (slot->put_off) first = std::min(first, slot->put_off->until);
+  }
   return first;
 }
 

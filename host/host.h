@@ -126,6 +126,7 @@ private:
   void activate(Slot &slot);
   void start_generation(Slot &slot, LoadedCode code);
   void activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result<void> &result);
+  static void lift_quarantine_of_others(Slot &slot);
   void start_failed(Slot &slot, const Error &problem);
   void retry_starts();
   void withdraw(Slot &slot, Phase phase, const std::string &detail);
@@ -142,6 +143,8 @@ private:
   // Runs `work` on the slot's own thread, then `done` on the control thread.
   void catch_up(Slot &slot);
   void run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done);
+  static bool begin_task(Slot &slot, const std::function<void(std::stop_token)> &task);
+  void retry_tasks();
 
   Config config_;
   const Log &log_;

@@ -106,11 +106,11 @@ void Host::ask_all() {
 }
 
 void Host::ask(Slot &slot) {
-  if (!slot.quarantined.empty()) return;
   if (slot.busy) {
     slot.ask_again = true;
     return;
   }
+  if (!slot.quarantined.empty()) return;
   slot.ask_again = false;
   if (!slot.artifact() || !slot.key) return;
   if (slot.is_control_plane()) return ask_control_plane(slot);
@@ -175,7 +175,7 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (slot.busy) {
     slot.ask_again = true;
     // What waits for a connection that policy no longer grants would wait for ever.
-    if (answer.decided() && answer.status != 200) slot.thread.request_stop();
+    if (answer.decided() && answer.status != 200) slot.request_stop();
     return;
   }
   if (!answer.decided()) return undecided(slot, member(answer, "reason") + ": " + member(answer, "message"));

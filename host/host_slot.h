@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,15 @@ struct Host::Slot {
   std::shared_ptr<const Artifact> loaded_from; // the last one that a copy was loaded from
   bool wanted = true;                          // false: to be removed when it has stopped
   std::jthread thread;
-  bool busy = false; // `thread` has work
+  bool busy = false; // `thread` has work, or there is no thread for it yet:
+  struct PutOff {
+    std::function<void(std::stop_token)> task;
+    std::chrono::steady_clock::time_point until;
+    Phase phase; // and detail, that it goes on with
+    std::string detail;
+    bool stop = false;
+  };
+  std::optional<PutOff> put_off;
   // What happened while it was busy. Two notes, because an answer that comes during an inspection must not cause
   // another: each inspection ends in new questions, and so on for ever.
   bool inspect_again = false; // trellis.toml was read again
@@ -57,6 +66,12 @@ struct Host::Slot {
   std::optional<std::chrono::steady_clock::time_point> retry_at;
   std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 
+  void request_stop() {
+    if (put_off)
+      put_off->stop = true;
+    else
+      thread.request_stop();
+  }
   bool is_isolated() const { return config.isolation == Isolation::process; }
   void reconsider_successor() {
     if (successor) vetted = std::exchange(successor, std::nullopt);

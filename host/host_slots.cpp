@@ -5,6 +5,7 @@
 #include "policy/session_keys.h"
 #include <algorithm>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace trellis::host {
@@ -13,6 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kStartRetryMin{1000}; // doubles up to start_retry_max
+constexpr std::chrono::milliseconds kThreadRetry{250};    // of what the system has no thread for
 
 bool same_files(const std::optional<ConnectionFiles> &a, const std::optional<ConnectionFiles> &b) {
   if (!a || !b) return !a && !b;
@@ -188,7 +190,15 @@ void Host::activated(Slot &slot, std::shared_ptr<Generation> fresh, const Result
   } else {
     start_failed(slot, result.error());
   }
+  lift_quarantine_of_others(slot);
   report_when_settled();
+}
+
+// A copy that ran beside this one may have crashed too often: its end is none of the copy that runs.
+void Host::lift_quarantine_of_others(Slot &slot) {
+  if (!slot.running) return;
+  const auto process = slot.running->isolation();
+  if (!process || !process->ended) slot.quarantined.clear();
 }
 
 void Host::start_failed(Slot &slot, const Error &problem) {
@@ -225,6 +235,8 @@ void Host::withdraw(Slot &slot, Phase phase, const std::string &detail) {
         if (const auto process = slot.running->isolation()) slot.last_crash = process->last_crash;
         slot.running.reset();
         if (!slot.wanted) return retire(slot.config.name);
+        if (phase != Phase::quarantined)
+          slot.quarantined.clear(); // it crashed while it was withdrawn for another reason
         enter(slot, phase, detail);
         report_when_settled();
       });
@@ -243,7 +255,7 @@ void Host::retire(const std::string &name) {
   auto &slot = *slots_.at(name);
   slot.wanted = false;
   if (slot.busy) {
-    slot.thread.request_stop();
+    slot.request_stop();
     return;
   }
   if (slot.running) return withdraw(slot, Phase::stopping, stopping_ ? "the host stops" : "removed");
@@ -255,7 +267,7 @@ void Host::retire(const std::string &name) {
 
 void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::function<void()> done) {
   slot.busy = true;
-  slot.thread = std::jthread([this, &slot, work = std::move(work), done = std::move(done)](std::stop_token stop) {
+  auto task = [this, &slot, work = std::move(work), done = std::move(done)](std::stop_token stop) {
     work(std::move(stop));
     post([this, &slot, done] {
       slot.busy = false;
@@ -264,7 +276,33 @@ void Host::run_on(Slot &slot, std::function<void(std::stop_token)> work, std::fu
       if (const auto still = slots_.find(name); still != slots_.end() && !still->second->busy) catch_up(*still->second);
       report_when_settled();
     });
-  });
+  };
+  if (begin_task(slot, task)) return;
+  slot.put_off = {std::move(task), Clock::now() + kThreadRetry, slot.phase, slot.detail, false};
+  if (!slot.running) return enter(slot, Phase::pending, "the system has no thread for it; it is tried again");
+  log_.warn("the system has no thread for the plugin; it is tried again",
+            {{"plugin", slot.config.name}, {"phase", phase_name(slot.phase)}});
+}
+
+// False when the system has no thread to give. It may have one in a moment, and the host is worth more than the plugin.
+bool Host::begin_task(Slot &slot, const std::function<void(std::stop_token)> &task) {
+  try {
+    slot.thread = std::jthread(task);
+    return true;
+  } catch (const std::system_error &) {
+    return false;
+  }
+}
+
+void Host::retry_tasks() {
+  for (auto &[name, slot] : slots_) {
+    if (!slot->put_off || slot->put_off->until > Clock::now()) continue;
+    slot->put_off->until = Clock::now() + kThreadRetry;
+    if (!begin_task(*slot, slot->put_off->task)) continue;
+    const auto begun = *std::exchange(slot->put_off, std::nullopt);
+    if (begun.stop) slot->thread.request_stop();
+    if (!slot->running) enter(*slot, begun.phase, begun.detail);
+  }
 }
 
 // What was put off while it was busy.

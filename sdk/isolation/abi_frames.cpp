@@ -43,6 +43,17 @@ trellis_sink string_sink(std::string &into) {
   return {&into, [](void *out, trellis_str data) { static_cast<std::string *>(out)->append(view(data)); }};
 }
 
+trellis_sink SecretParts::sink() {
+  return {this, [](void *self, trellis_str data) {
+            auto &whole = static_cast<SecretParts *>(self)->whole_;
+            std::string longer;
+            longer.reserve(whole.reveal().size() + data.size); // so that it never moves
+            longer += whole.reveal();
+            longer += view(data);
+            whole = SecretText(std::move(longer));
+          }};
+}
+
 void add_error(Frame &frame, const trellis_error *error) {
   std::string_view type, message, context, fields;
   if (error && TRELLIS_HAS(trellis_error, error, type)) type = view(error->type);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "isolation/frame.h"
+#include "wire/secret.h"
 #include <string>
 #include <string_view>
 #include <trellis/plugin.h>
+#include <utility>
 
 namespace trellis::isolation {
 
@@ -36,6 +38,16 @@ void write(trellis_sink sink, std::string_view data);
 
 // Appends everything that is written to it.
 trellis_sink string_sink(std::string &into);
+
+// The same for a secret, one piece or many: none of them is left elsewhere.
+class SecretParts {
+public:
+  trellis_sink sink();
+  SecretText take() { return std::move(whole_); }
+
+private:
+  SecretText whole_;
+};
 
 void add_error(Frame &frame, const trellis_error *error);
 // An answer to the question `id`. `output` and `error` live as long as the frame.

@@ -41,10 +41,10 @@ struct Held {
 // and only then do frames arrive that need it.
 class Child {
 public:
-  Child(std::string plugin, HostLink &link, const CreateSettings &settings, const EntryCheck &check)
+  Child(std::string plugin, HostLink &link, CreateSettings &settings, const EntryCheck &check)
       : plugin_name_(std::move(plugin)), check_(check), link_(link), callbacks_(1, use_signal_stack),
         lifecycle_(1, use_signal_stack), workers_(settings.workers, use_signal_stack),
-        host_(link, callbacks_, settings.config_json, settings.identity_json) {}
+        host_(link, callbacks_, std::move(settings.config_json), settings.identity_json) {}
 
   // False when the system has no thread for each of what follows; asked for before the plugin can take them all.
   bool begin(std::uint64_t id) {
@@ -334,25 +334,31 @@ void offer_memory_first() {
 
 } // namespace
 
+std::pair<std::uint64_t, CreateSettings> receive_settings(HostLink &link) {
+  auto first = link.receive_first();
+  auto settings = CreateSettings::read(first.frame);
+  wipe(first.bytes.data(), first.bytes.size());
+  return {first.frame.id, std::move(settings)};
+}
+
 void run_child(std::string plugin, const EntryCheck &check_entry) {
   offer_memory_first();
   ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str()); // the kernel cuts it at 15 bytes
   HostLink link(kChildSocket);
-  auto first = link.receive();
-  const auto settings = CreateSettings::read(first.frame);
+  auto [id, settings] = receive_settings(link);
   const bool reports = watch_for_crashes(kChildCrashArea);
   ::close(kChildCrashArea);
   const auto missing = enter_sandbox(settings.sandbox);
-  if (!missing) give_up(link, first.frame.id, missing.error());
+  if (!missing) give_up(link, id, missing.error());
   for (const auto &part : *missing)
     link.send({FrameKind::log, 0, {TRELLIS_LOG_WARN}, {"isolation is incomplete: " + part, {}}});
   if (!reports) link.send({FrameKind::log, 0, {TRELLIS_LOG_WARN}, {"crashes of this plugin leave no backtrace", {}}});
   note_modules(kCodePath, plugin + ".so");
 
   Child child(plugin, link, settings, check_entry);
-  if (!child.begin(first.frame.id))
+  if (!child.begin(id))
     give_up(
-        link, first.frame.id,
+        link, id,
         {"threads",
          plugin,
          "it can't start the three threads that it needs",

@@ -94,7 +94,7 @@ struct ChildHost::Functions {
     of(self).link_.send({FrameKind::log, 0, {static_cast<std::uint32_t>(level)}, {view(message), view(fields)}});
   }
   static trellis_status config(void *self, trellis_sink out) noexcept {
-    write(out, of(self).config_json_);
+    write(out, of(self).config_json_.reveal());
     return TRELLIS_OK;
   }
   static trellis_status identity(void *self, trellis_sink out) noexcept {
@@ -226,7 +226,7 @@ struct ChildHost::Functions {
   }
 };
 
-ChildHost::ChildHost(HostLink &link, TaskThreads &callbacks, std::string config_json, std::string identity_json)
+ChildHost::ChildHost(HostLink &link, TaskThreads &callbacks, SecretText config_json, std::string identity_json)
     : link_(link), callbacks_(callbacks), config_json_(std::move(config_json)),
       identity_json_(std::move(identity_json)) {
   table_.size = sizeof(trellis_host);

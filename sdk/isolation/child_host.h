@@ -4,6 +4,7 @@
 
 #include "isolation/host_link.h"
 #include "isolation/task_threads.h"
+#include "wire/secret.h"
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,7 +17,7 @@ namespace trellis::isolation {
 class ChildHost {
 public:
   // `callbacks`: the thread that answers to asynchronous calls run on; never the one that reads.
-  ChildHost(HostLink &link, TaskThreads &callbacks, std::string config_json, std::string identity_json);
+  ChildHost(HostLink &link, TaskThreads &callbacks, SecretText config_json, std::string identity_json);
 
   const trellis_host *table() const { return &table_; }
 
@@ -41,7 +42,8 @@ private:
 
   HostLink &link_;
   TaskThreads &callbacks_;
-  const std::string config_json_, identity_json_;
+  const SecretText config_json_;
+  const std::string identity_json_;
   trellis_host table_{};
   std::mutex mutex_; // guards what follows
   std::map<std::uint64_t, std::shared_ptr<void>> calls_, streams_;

@@ -47,6 +47,17 @@ void remove_oldest(const fs::path &folder, std::string_view plugin, const fs::pa
 
 } // namespace
 
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    char hex[8] = "";
+    if (byte < 0x20 || byte == 0x7F) std::snprintf(hex, sizeof hex, "\\x%02x", byte);
+    out += c == '\n' ? "\\n" : c == '\t' ? "\t" : *hex ? hex : std::string(1, c);
+  }
+  return out;
+}
+
 std::string end_text(int code, int status, const std::optional<CrashFacts> &facts) {
   if (code == CLD_EXITED) return "exited with status " + std::to_string(status);
   std::string text = "killed by " + signal_text(status);
@@ -56,21 +67,22 @@ std::string end_text(int code, int status, const std::optional<CrashFacts> &fact
 
 std::string format_report(const CrashReport &report) {
   std::string out = "plugin:    " + report.plugin + "\ntime:      " + iso_time(report.unix_ms) +
-                    "\nend:       " + report.cause + "\nprogram:   " + report.program + " " + report.version +
-                    "\ncontract:  " + report.contract + "\nsha256:    " + report.sha256 + "\n";
+                    "\nend:       " + one_line(report.cause) + "\nprogram:   " + one_line(report.program) + " " +
+                    one_line(report.version) + "\ncontract:  " + report.contract + "\nsha256:    " + report.sha256 +
+                    "\n";
   if (report.facts) {
     out += "signal:    " + signal_text(report.facts->signal) + ", code " + std::to_string(report.facts->code) +
            ", thread " + std::to_string(report.facts->thread) + "\n";
     if (has_address(report.facts->signal)) out += "address:   " + hex_text(report.facts->address) + "\n";
     out += "backtrace: (module+offset, for addr2line -e)\n";
     for (const auto &line : report.facts->backtrace)
-      out += "  " + line + "\n";
+      out += "  " + one_line(line) + "\n";
   } else {
     out += "backtrace: none; nothing in the process could catch this\n";
   }
   out += "last lines:\n";
   for (const auto &line : report.last_lines)
-    out += "  " + line + "\n";
+    out += "  " + one_line(line) + "\n";
   return out;
 }
 

@@ -24,6 +24,10 @@ struct CrashReport {
 // "killed by SIGSEGV (address 0x10)", "exited with status 3". `status`: of waitid, as its si_code and si_status.
 std::string end_text(int code, int status, const std::optional<CrashFacts> &facts);
 
+// Text of a process that nobody vouches for, so that it can't pass for a line of its own: line ends become "\n", other
+// control characters "\x1b".
+std::string one_line(std::string_view text);
+
 std::string format_report(const CrashReport &report);
 // Writes it and removes the oldest beyond kReportsKept. The file's path. Error "crash_report".
 Result<std::filesystem::path> write_report(const std::filesystem::path &folder, const CrashReport &report);

@@ -1,6 +1,7 @@
 #include "isolation/crash_report.h"
 
 #include "tests/support/temp_dir.h"
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
 #include <cstring>
@@ -60,6 +61,22 @@ TEST_CASE("an area that nobody wrote is no crash, and counts and names beyond it
 TEST_CASE("how a process ended, in words") {
   CHECK(end_text(CLD_EXITED, 7, std::nullopt) == "exited with status 7");
   CHECK(end_text(CLD_KILLED, SIGKILL, std::nullopt) == "killed by SIGKILL");
+}
+
+TEST_CASE("nothing that a process says makes a line of its own in its report") {
+  CrashReport report;
+  report.plugin = "echo";
+  report.facts.emplace();
+  report.cause = "it failed\nsha256:    0";
+  report.program = "echo\nend:       in peace";
+  report.version = "1\r2\x1b";
+  report.last_lines = {"one\ttext\nplugin:    another"};
+  const auto text = format_report(report);
+  INFO(text);
+  CHECK(std::ranges::count(text, '\n') == 10);
+  CHECK(text.find("end:       it failed\\nsha256:    0\n") != std::string::npos);
+  CHECK(text.find("program:   echo\\nend:       in peace 1\\x0d2\\x1b\n") != std::string::npos);
+  CHECK(text.find("  one\ttext\\nplugin:    another\n") != std::string::npos);
 }
 
 TEST_CASE("the newest reports of a plugin are kept, and those of others left alone") {

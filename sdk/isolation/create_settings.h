@@ -1,10 +1,12 @@
 // The first frame: what an isolated process has to know before it loads the plugin. And how a handler's functions are
-// told in `created`.
+// told in `created`. The plugin's settings are secret: each end overwrites the frame's bytes and keeps one copy.
 #pragma once
 
 #include "isolation/frame.h"
 #include "isolation/sandbox.h"
+#include "wire/secret.h"
 #include <string>
+#include <utility>
 
 namespace trellis::isolation {
 
@@ -13,7 +15,8 @@ inline constexpr std::uint64_t kHasRpc = 1, kHasEvent = 2, kHasFeed = 4, kHasFee
 struct CreateSettings {
   std::size_t workers = 8;
   SandboxPlan sandbox;
-  std::string config_json = "{}", identity_json = "{}";
+  SecretText config_json; // may hold passwords
+  std::string identity_json = "{}";
 
   // Points into this object.
   Frame frame(std::uint64_t id) const {
@@ -21,7 +24,7 @@ struct CreateSettings {
         FrameKind::create,
         id,
         {workers, sandbox.uid, sandbox.gid, sandbox.open_files, sandbox.threads, sandbox.data_bytes, sandbox.network},
-        {config_json, identity_json, sandbox.data_dir}};
+        {config_json.reveal(), identity_json, sandbox.data_dir}};
     out.texts.insert(out.texts.end(), sandbox.read_paths.begin(), sandbox.read_paths.end());
     return out;
   }
@@ -34,7 +37,7 @@ struct CreateSettings {
     out.sandbox.threads = frame.number(4);
     out.sandbox.data_bytes = frame.number(5);
     out.sandbox.network = frame.number(6) != 0;
-    out.config_json = frame.text(0);
+    out.config_json = SecretText(std::string(frame.text(0)));
     out.identity_json = frame.text(1);
     out.sandbox.data_dir = frame.text(2);
     for (std::size_t i = 3; i < frame.texts.size(); ++i)
@@ -42,5 +45,9 @@ struct CreateSettings {
     return out;
   }
 };
+
+class HostLink;
+// [may block] [reading thread] The first frame's id and what it says, which from then on is nowhere else.
+std::pair<std::uint64_t, CreateSettings> receive_settings(HostLink &link);
 
 } // namespace trellis::isolation

@@ -72,6 +72,21 @@ void HostLink::answered(ReceivedFrame answer) {
   on_answer(std::move(answer));
 }
 
+ReceivedFrame HostLink::receive_first() {
+  const auto read = [this](void *into, std::size_t size) {
+    if (::recv(socket_, into, size, MSG_WAITALL) != static_cast<ssize_t>(size)) host_is_gone();
+  };
+  std::uint32_t size = 0;
+  read(&size, sizeof size);
+  if (size > kMaxFrameBytes) host_is_gone();
+  ReceivedFrame out{std::vector<char>(size), {}};
+  read(out.bytes.data(), size);
+  auto frame = decode_frame(out.bytes);
+  if (!frame) host_is_gone();
+  out.frame = std::move(*frame);
+  return out;
+}
+
 ReceivedFrame HostLink::receive() {
   for (;;) {
     while (auto frame = reader_.next()) {

@@ -24,6 +24,8 @@ public:
   // [thread-safe] The same without waiting: `on_answer` runs on the reading thread.
   void ask(Frame question, std::function<void(ReceivedFrame)> on_answer);
 
+  // [reading thread] The first frame, which holds secrets: nothing of it stays behind but what is returned.
+  ReceivedFrame receive_first();
   // [reading thread] The next frame that is no answer; answers go to who asked. Ends the process at the host's end.
   ReceivedFrame receive();
 

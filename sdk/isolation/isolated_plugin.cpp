@@ -58,7 +58,9 @@ Result<void> IsolatedPlugin::State::prepare() {
     log(TRELLIS_LOG_WARN, "the plugin's user can't reach its data folder",
         JsonObjectText().text("folder", folder.path.string()).str());
 
-  host->config(host->self, string_sink(settings.config_json = ""));
+  SecretParts config;
+  host->config(host->self, config.sink());
+  settings.config_json = config.take();
   host->identity(host->self, string_sink(settings.identity_json = ""));
   if (settings.identity_json.ends_with('}')) {
     settings.identity_json.back() = ',';
@@ -80,7 +82,7 @@ Result<void> IsolatedPlugin::State::prepare() {
   return {};
 }
 
-void IsolatedPlugin::State::begin() {
+Result<void> IsolatedPlugin::State::begin() {
   PluginProcess::Options wanted;
   wanted.plugin = options.name;
   wanted.artifact = options.artifact->memfd();
@@ -92,7 +94,7 @@ void IsolatedPlugin::State::begin() {
                             [this](ReceivedFrame frame) { received(std::move(frame)); },
                             [this](std::string_view line) { log_of_plugin(TRELLIS_LOG_INFO, line, {}); },
                             [this](const PluginProcess::End &end) { return ended(end); }});
-  process->begin();
+  return process->begin();
 }
 
 Result<void> IsolatedPlugin::State::wait_created() {
@@ -148,7 +150,7 @@ Result<void> IsolatedPlugin::State::spawned(pid_t pid) {
     if (phase == Phase::ended) return trellis::fail("process_ended", options.name, "it isn't wanted any more");
     status.pid = pid;
   }
-  process->send(settings.frame(kCreateId), process->session());
+  process->send_secret(settings.frame(kCreateId), process->session());
   process->end_at(Clock::now() + options.settings.start_timeout, "it didn't come back from create in time");
   return {};
 }
@@ -388,7 +390,7 @@ Result<std::unique_ptr<IsolatedPlugin>> IsolatedPlugin::create(Options options, 
   auto state = std::make_shared<State>(std::move(options), host);
   std::unique_ptr<IsolatedPlugin> plugin(new IsolatedPlugin(state));
   if (auto ready = state->prepare(); !ready) return tl::make_unexpected(ready.error());
-  state->begin();
+  if (auto begun = state->begin(); !begun) return tl::make_unexpected(begun.error());
   if (auto made = state->wait_created(); !made) return tl::make_unexpected(made.error());
   return plugin;
 }

@@ -98,7 +98,7 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
 
   // isolated_plugin.cpp
   Result<void> prepare();
-  void begin();
+  Result<void> begin();
   Result<void> wait_created();
   void log(std::int32_t level, std::string_view message, std::string_view fields = {}) const;
   void log_of_plugin(std::int32_t level, std::string_view message, std::string_view fields);

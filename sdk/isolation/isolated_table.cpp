@@ -3,6 +3,7 @@
 // The ABI gives event listeners and health checks no argument that says which of them is meant, so each index has a
 // function of its own, made by a template.
 #include "abi/host_only.h"
+#include "contracts/json_write.h"
 #include "isolation/isolated_state.h"
 
 #include <algorithm>
@@ -218,8 +219,8 @@ Result<void> PluginTable::fill(ReceivedFrame created, IsolatedPlugin::State *sel
   if (count > kMaxFrameTexts || check_count > kMaxFrameTexts || frame.numbers.size() != 4 + 2 * count ||
       frame.texts.size() != 2 + 4 * count + check_count)
     return too_many("what it says about its handlers doesn't fit together");
-  program = frame.text(0).substr(0, 128);
-  version = frame.text(1).substr(0, 128);
+  program = one_line(utf8_text(frame.text(0).substr(0, 128)));
+  version = one_line(utf8_text(frame.text(1).substr(0, 128)));
   offers_host_only = frame.number(3) != 0;
   handlers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {

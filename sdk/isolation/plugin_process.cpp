@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace trellis::isolation {
@@ -45,8 +46,14 @@ PluginProcess::~PluginProcess() {
   finish();
 }
 
-void PluginProcess::begin() {
-  thread_ = std::thread([this] { run(); });
+Result<void> PluginProcess::begin() {
+  try {
+    thread_ = std::thread([this] { run(); });
+    return {};
+  } catch (const std::system_error &) {
+    return trellis::fail("isolation_spawn", options_.plugin, "the system has no thread to look after its process",
+                         "fewer processes and threads of the host's user");
+  }
 }
 
 void PluginProcess::wait_for_end() {
@@ -71,11 +78,21 @@ bool PluginProcess::send(const Frame &frame, std::uint64_t session) {
   return !bytes.empty();
 }
 
+void PluginProcess::send_secret(const Frame &frame, std::uint64_t session) {
+  auto bytes = encode_frame(frame);
+  {
+    const std::lock_guard lock(mutex_);
+    if (socket_ >= 0 && session == session_) unsent_secret_ = SecretText(std::move(bytes));
+  }
+  wipe(bytes);
+  wake();
+}
+
 void PluginProcess::send_encoded(std::string_view bytes, std::uint64_t session) {
   const std::lock_guard lock(mutex_);
   if (socket_ < 0 || session != session_ || too_much_) return;
   std::string_view left = bytes;
-  if (unsent_.empty()) {
+  if (unsent_.empty() && unsent_secret_.empty()) {
     const auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
     if (left.empty()) return;
@@ -134,7 +151,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     const std::lock_guard lock(mutex_);
     socket_ = session.child.socket.get();
     ++session_;
-    unsent_.clear();
+    forget_unsent();
     too_much_ = false;
     end_at_.reset();
   }
@@ -144,7 +161,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     bool unsent = false;
     {
       const std::lock_guard lock(mutex_);
-      unsent = !unsent_.empty() && !session.takes_no_more;
+      unsent = !(unsent_.empty() && unsent_secret_.empty()) && !session.takes_no_more;
     }
     const auto socket_events = static_cast<short>(session.socket_ended ? 0 : POLLIN | (unsent ? POLLOUT : 0));
     std::array<pollfd, 4> ready{{{session.child.pidfd.get(), POLLIN, 0},
@@ -171,7 +188,7 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
   {
     const std::lock_guard lock(mutex_);
     socket_ = -1;
-    unsent_.clear();
+    forget_unsent();
     end_at_.reset();
   }
   pid_ = -1;
@@ -183,11 +200,30 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
 
 void PluginProcess::flush(Session &session) {
   const std::lock_guard lock(mutex_);
-  const auto sent = ::send(session.child.socket.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
-  if (sent >= 0 || errno == EAGAIN || errno == EINTR) return;
+  if (send_unsent() >= 0 || errno == EAGAIN || errno == EINTR) return;
   session.takes_no_more = true; // it closed its end, or is about to end
   if (!session.kill_at) session.kill_at = Clock::now() + kLastWords;
+}
+
+// With the lock. What send() says.
+ssize_t PluginProcess::send_unsent() {
+  const bool secret = !unsent_secret_.empty();
+  const auto left = secret ? std::string_view(unsent_secret_.reveal()).substr(secret_sent_) : std::string_view(unsent_);
+  const auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return sent;
+  const auto size = static_cast<std::size_t>(sent);
+  if (!secret)
+    unsent_.erase(0, size);
+  else if (secret_sent_ += size; size == left.size())
+    unsent_secret_ = {}; // wiped
+  return sent;
+}
+
+// With the lock.
+void PluginProcess::forget_unsent() {
+  unsent_.clear();
+  unsent_secret_ = {};
+  secret_sent_ = 0;
 }
 
 // False at the end of the stream, and when nothing sensible follows.

@@ -8,6 +8,7 @@
 #include "isolation/child_process.h"
 #include "isolation/crash_area.h"
 #include "isolation/frame.h"
+#include "wire/secret.h"
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -49,14 +50,16 @@ public:
   PluginProcess(const PluginProcess &) = delete;
   PluginProcess &operator=(const PluginProcess &) = delete;
 
-  // Once: starts the thread.
-  void begin();
+  // Once: starts the thread. Error "isolation_spawn" when the system has none to give.
+  Result<void> begin();
   // [thread-safe] The number of the process that runs now, or ran last: 1 for the first.
   std::uint64_t session() const { return session_.load(); }
   // [thread-safe] Queues a frame for that process; nothing once it has ended: ids mean something else to the next one.
   // False for a frame beyond the limits.
   bool send(const Frame &frame, std::uint64_t session);
   void send_encoded(std::string_view bytes, std::uint64_t session); // of encode_frame
+  // The same for one that holds secrets, the first one to its process: what was sent of it is overwritten.
+  void send_secret(const Frame &frame, std::uint64_t session);
   // [thread-safe] Ends the process that runs now, when it hasn't ended by itself until then.
   void end_at(Clock::time_point when, std::string reason);
   void no_end(); // takes that back
@@ -74,6 +77,8 @@ private:
   void wake();
   bool pause(std::chrono::milliseconds length);
   void flush(Session &session);
+  ssize_t send_unsent();
+  void forget_unsent();
   bool read_frames(Session &session, std::size_t most);
   void read_output(Session &session);
   void note_pong(Session &session, const Frame &pong);
@@ -90,6 +95,8 @@ private:
 
   mutable std::mutex mutex_; // guards what follows, but the thread
   int socket_ = -1;          // of the process that runs
+  SecretText unsent_secret_; // goes first
+  std::size_t secret_sent_ = 0;
   std::string unsent_;
   bool too_much_ = false; // more than that was to be sent: the rest is lost, and the process with it
   std::optional<std::pair<Clock::time_point, std::string>> end_at_;

@@ -45,11 +45,11 @@ public:
   void answer(std::uint64_t id) { say(answer_frame(id, TRELLIS_OK)); }
   void log(std::string_view text) { say({FrameKind::log, 0, {TRELLIS_LOG_INFO}, {text, {}}}); }
   // One rpc, of no contract that anybody knows.
-  void describe(std::uint64_t id) {
+  void describe(std::uint64_t id, std::string_view program = "untrusted", std::string_view version = "1.0.0") {
     say({FrameKind::created,
          id,
          {1, 0, 0, 0, TRELLIS_SURFACE_RPC, kHasRpc},
-         {"untrusted", "1.0.0", "test.untrusted@v1", "Untrusted.Do", "", ""}});
+         {program, version, "test.untrusted@v1", "Untrusted.Do", "", ""}});
   }
 
 private:
@@ -139,6 +139,11 @@ void take_no_more(Peer &peer, const Frame &frame) {
   }
 }
 
+// Says more about itself than a name and a version.
+void forge(Peer &peer, const Frame &frame) {
+  peer.answer(frame.id);
+}
+
 void log_much(Peer &peer, const Frame &frame) {
   if (frame.kind != FrameKind::rpc) return peer.answer(frame.id);
   const std::string much(std::size_t{1} << 20, 'x');
@@ -158,13 +163,16 @@ void misbehave(std::string_view how) {
                     {"asks-and-waits", &ask_and_wait},
                     {"ends-within-a-line", &end_within_a_line},
                     {"takes-no-more", &take_no_more},
-                    {"logs-much", &log_much}};
+                    {"logs-much", &log_much},
+                    {"forges", &forge}};
   const auto way = ways.find(how);
   if (way == ways.end()) ::_exit(2);
   Peer peer;
   for (;;) {
     const auto received = peer.hear();
-    if (received.frame.kind == FrameKind::create && way->second != &never_begin)
+    if (received.frame.kind == FrameKind::create && way->second == &forge)
+      peer.describe(received.frame.id, "untrusted\nend:       in peace", "1.0.0\x1b");
+    else if (received.frame.kind == FrameKind::create && way->second != &never_begin)
       peer.describe(received.frame.id);
     else
       way->second(peer, received.frame);

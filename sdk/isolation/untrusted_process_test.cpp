@@ -2,10 +2,15 @@
 // Each child is a real process that speaks the frames itself (untrusted_child.h).
 #include "isolation/abi_frames.h"
 #include "isolation/child_process.h"
+#include "isolation/create_settings.h"
+#include "isolation/host_link.h"
 #include "isolation/isolated_plugin.h"
+#include "isolation/memory_scan_testing.h"
+#include "isolation/plugin_process.h"
 #include "isolation/untrusted_child.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
+#include "support/without_threads.h"
 #include <algorithm>
 #include <catch2/catch_session.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -13,6 +18,7 @@
 #include <csignal>
 #include <future>
 #include <mutex>
+#include <sys/socket.h>
 
 using namespace trellis;
 using namespace trellis::isolation;
@@ -40,7 +46,10 @@ public:
       write(out, "{}");
       return TRELLIS_OK;
     };
-    table_.config = object;
+    table_.config = [](void *self, trellis_sink out) -> trellis_status {
+      write(out, of(self).config_);
+      return TRELLIS_OK;
+    };
     table_.identity = object;
     table_.complete = [](void *, trellis_call, trellis_str) -> trellis_status { return TRELLIS_OK; };
     table_.fail = [](void *, trellis_call, const trellis_error *) -> trellis_status { return TRELLIS_OK; };
@@ -57,6 +66,7 @@ public:
   FakeHost &operator=(const FakeHost &) = delete;
 
   const trellis_host *table() const { return &table_; }
+  void set_config(std::string config) { config_ = std::move(config); }
   std::vector<std::string> lines() const { return copy(lines_); }
   std::vector<std::string> fields() const { return copy(fields_); }
   bool logged(const std::string &line) const { return std::ranges::count(lines(), line) > 0; }
@@ -93,6 +103,7 @@ private:
   }
 
   trellis_host table_{};
+  std::string config_ = "{}";
   mutable std::mutex mutex_; // guards what follows
   std::condition_variable gone_;
   bool go_ = false;
@@ -100,6 +111,15 @@ private:
   std::vector<std::string> lines_, fields_;
   std::vector<std::function<void(std::string_view)>> replies_;
 };
+
+std::string secret_of(const testing::Marker &begin, std::size_t between, const testing::Marker &end) {
+  std::string secret;
+  secret.reserve(between + 2 * testing::Marker::kSize);
+  begin.append_to(secret);
+  secret.append(between, 'x');
+  end.append_to(secret);
+  return secret;
+}
 
 // A child that misbehaves so, and what a host has of it.
 struct Isolated {
@@ -256,6 +276,64 @@ TEST_CASE("what a process logs at once is bounded") {
   };
   CHECK(longest(it.host.lines()) <= 8192);
   CHECK(longest(it.host.fields()) <= 32768);
+}
+
+TEST_CASE("a plugin's secrets are in one place of the host's memory while its process runs, and then in none") {
+  // The first passes the socket at once, the second in pieces.
+  for (const std::size_t between : {std::size_t{4} << 10, std::size_t{600} << 10}) {
+    INFO(between);
+    const auto kind = static_cast<char>(between > (std::size_t{64} << 10) ? 'a' : 'b'); // what a test frees stays there
+    const testing::Marker begin(kind), end(static_cast<char>(kind + 16));
+    Isolated it("stays");
+    it.host.set_config(secret_of(begin, between, end));
+    it.start();
+    CHECK(begin.copies_in_memory() == 2); // one is the fake host's
+    CHECK(end.copies_in_memory() == 2);
+    it.kill_child();
+    it.plugin.reset();
+    CHECK(begin.copies_in_memory() == 1);
+    CHECK(end.copies_in_memory() == 1);
+  }
+}
+
+TEST_CASE("a plugin's secrets are in one place of its process's memory before it runs") {
+  const testing::Marker marker('k');
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  {
+    CreateSettings settings;
+    settings.config_json = SecretText(secret_of(marker, 4096, marker));
+    auto bytes = encode_frame(settings.frame(1));
+    REQUIRE(::send(ends[0], bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+    wipe(bytes);
+    const auto next = encode_frame({FrameKind::ping, 2, {}, {}});
+    REQUIRE(::send(ends[0], next.data(), next.size(), 0) == static_cast<ssize_t>(next.size()));
+  }
+  REQUIRE(marker.copies_in_memory() == 0);
+  HostLink link(ends[1]);
+  const auto [id, settings] = receive_settings(link);
+  CHECK(id == 1);
+  CHECK(settings.config_json.reveal().size() == 2 * testing::Marker::kSize + 4096);
+  CHECK(marker.copies_in_memory() == 2); // as it holds the text twice
+  CHECK(link.receive().frame.kind == FrameKind::ping);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("a process that the system has no thread to look after isn't started, and says so") {
+  CHECK(test::outcome_without_threads([](const auto &no_threads, const auto &) {
+          no_threads();
+          PluginProcess process({}, {});
+          const auto begun = process.begin();
+          return !begun && begun.error().text().find("thread") != std::string::npos ? 0 : 3;
+        }) == 0);
+}
+
+TEST_CASE("a process can't put line ends into its program's name or version") {
+  Isolated it("forges");
+  it.start();
+  CHECK(it.plugin->program() == "untrusted\\nend:       in peace");
+  CHECK(it.plugin->version() == "1.0.0\\x1b");
 }
 
 int main(int argc, char **argv) {

@@ -2,6 +2,7 @@
 #include "live_control_plane.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
+#include <csignal>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 
@@ -126,6 +127,54 @@ TEST_CASE("a disabled deployment stops being served and comes back when it is en
   CHECK(wait_until([&] { return !say(*caller); }));
   CHECK(plane.admin->call("Auth.Deployments.Enable", R"({"kind":"service","deploymentId":"echo"})"));
   CHECK(wait_until([&] { return say(*caller).has_value(); }));
+}
+
+TEST_CASE("a plugin that crashed too often beside its successor, or while it was withdrawn, is still its policy's") {
+  LiveControlPlane plane(LiveControlPlane::Options{.host_lines = "drain_ms = 60000\n"});
+  const std::string lines = "isolation = \"process\"\ncrash_loop_limit = 1\ndeadline_ms = 60000\n";
+  plane.set_plugin("unruly", built("unruly.so"), lines);
+  plane.start();
+  plane.set_admin_password();
+  const auto admin = plane.sign_in_operator();
+  accept_when_pending(plane, *admin, "unruly");
+  const auto caller =
+      plane.connect(plane.sign_in(caller_contract("acme.test-caller@v1", "test.unruly@v1", {"Unruly.Do"})));
+  const auto ask = [&](const std::string &mode) {
+    return caller->call("test.unruly@v1", "Unruly.Do", R"({"mode":")" + mode + "\"}", {.timeout = 2000ms});
+  };
+  const auto pid = [&] {
+    const auto text = field(ask("pid"), "/text");
+    return text.starts_with('"') ? std::stoi(text.substr(1)) : -1;
+  };
+  const auto change = [&](const std::string &action) {
+    CHECK(admin->call("Auth.Deployments." + action, R"({"kind":"service","deploymentId":"unruly"})"));
+  };
+
+  // Its successor runs and it drains.
+  const auto first = pid();
+  REQUIRE(first > 0);
+  CHECK_FALSE(ask("hang"));
+  plane.set_plugin("unruly", built("unruly.so"), lines + "queue = 200\n");
+  plane.write_config();
+  plane.process().signal(SIGHUP);
+  REQUIRE(wait_until([&] { return pid() > 0 && pid() != first; }, 20s));
+  REQUIRE(::kill(first, SIGKILL) == 0);
+  REQUIRE(plane.logged({"plugin running", "\"unruly\"", "replaced its predecessor"}));
+  change("Disable");
+  CHECK(plane.logged({"plugin refused", "\"unruly\"", "service_deployment_disabled"}));
+
+  // Withdrawn while it drains.
+  change("Enable");
+  REQUIRE(wait_until([&] { return pid() > 0; }, 20s));
+  const auto second = pid();
+  CHECK_FALSE(ask("hang"));
+  const auto stopping = plane.count_logged({"plugin stopping", "\"unruly\""});
+  change("Disable");
+  REQUIRE(wait_until([&] { return plane.count_logged({"plugin stopping", "\"unruly\""}) > stopping; }, 20s));
+  REQUIRE(::kill(second, SIGKILL) == 0);
+  REQUIRE(wait_until([&] { return plane.count_logged({"plugin refused", "\"unruly\""}) == 2; }, 20s));
+  change("Enable");
+  CHECK(wait_until([&] { return pid() > 0; }, 20s));
 }
 
 TEST_CASE("a wrong password is refused, and the fifth locks the account for a while") {
