@@ -178,6 +178,7 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
     if (answer.decided() && answer.status != 200) slot.request_stop();
     return;
   }
+  if (!slot.quarantined.empty()) return report_when_settled(); // asked before it crashed once too often
   if (!answer.decided()) return undecided(slot, member(answer, "reason") + ": " + member(answer, "message"));
   if (answer.status == 200) {
     const bool up_to_date =

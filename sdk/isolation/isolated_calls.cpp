@@ -13,11 +13,6 @@ namespace {
 
 using State = IsolatedPlugin::State;
 
-// Of questions that wait: the process may ask faster than anybody answers.
-constexpr std::size_t kMaxOutstanding = 4096;
-constexpr std::size_t kMaxOutstandingBytes = std::size_t{128} << 20; // two of the largest payloads
-constexpr std::size_t kMaxLogMessage = std::size_t{8} << 10, kMaxLogFields = std::size_t{32} << 10;
-
 std::size_t size_of(const ReceivedFrame &received) {
   const auto &frame = received.frame;
   return received.bytes.size() + frame.numbers.size() * sizeof frame.numbers[0] +
@@ -204,17 +199,20 @@ void serve_at_once(State &state, const Question &question) {
 // [supervising thread]
 void IsolatedPlugin::State::serve(ReceivedFrame received) {
   const auto kind = received.frame.kind;
+  const auto &limits = options.settings;
   if (kind == FrameKind::log) {
     const auto &frame = received.frame;
     const auto level = static_cast<std::int32_t>(static_cast<std::uint32_t>(frame.number(0)));
+    const auto message = frame.text(0).substr(0, limits.log_message_max_kb << 10);
     const auto fields = frame.text(1); // JSON, which half of would be none
-    if (fields.size() <= kMaxLogFields) return log_of_plugin(level, frame.text(0).substr(0, kMaxLogMessage), fields);
+    if (fields.size() <= limits.log_fields_max_kb << 10) return log_of_plugin(level, message, fields);
     return log_of_plugin(
-        level, frame.text(0).substr(0, kMaxLogMessage),
+        level, message,
         JsonObjectText().number("fieldsLeftOut", static_cast<std::int64_t>(fields.size())).text("unit", "bytes").str());
   }
   auto question = std::make_unique<Question>(shared_from_this(), std::move(received));
-  if (may_wait(kind) && (outstanding > kMaxOutstanding || outstanding_bytes > kMaxOutstandingBytes))
+  // The process may ask faster than anybody answers.
+  if (may_wait(kind) && (outstanding > limits.questions_max || outstanding_bytes > limits.questions_max_mb << 20))
     return question->answer(TRELLIS_E_UNAVAILABLE);
   const auto unsupported = [&] { question->answer(TRELLIS_E_UNSUPPORTED); };
   switch (kind) {

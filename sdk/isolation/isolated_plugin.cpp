@@ -18,10 +18,9 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kCreateId = 1, kStartId = 2;
 
 constexpr std::size_t kLinesKept = 40;
-constexpr std::size_t kLinesPerWindow = 2000; // of the log, for a plugin that floods it
-constexpr std::chrono::seconds kLogWindow{10};
-constexpr std::size_t kStackMb = 8;  // of a thread, in RLIMIT_DATA
-constexpr std::size_t kSpareMb = 64; // for what is no plugin's
+constexpr std::chrono::seconds kLogWindow{10}; // of log_lines_max
+constexpr std::size_t kStackMb = 8;            // of a thread, in RLIMIT_DATA
+constexpr std::size_t kSpareMb = 64;           // for what is no plugin's
 
 // What is lost without control groups of what somebody asked for; "" when nothing is.
 struct WithoutGroups {
@@ -121,7 +120,7 @@ void IsolatedPlugin::State::log_of_plugin(std::int32_t level, std::string_view m
     log_window = now;
     logged = unlogged = 0;
   }
-  if (++logged > kLinesPerWindow) {
+  if (++logged > options.settings.log_lines_max) {
     ++unlogged;
     return;
   }

@@ -50,6 +50,16 @@ std::vector<Key<Target>> isolation_keys(IsolationSettings Target::*settings) {
                        "isolated: `false` forbids sockets of its own; messages go through the host either way"),
       list_key<Target>("read_paths", at(&S::read_paths), 0, "absolute paths", is_path,
                        "isolated: files and folders that it may read, beside the system's libraries"),
+      number_key<Target>("questions_max", at(&S::questions_max), 1, kMany,
+                         "isolated: questions of it that wait for somebody else's answer (`call_rpc`, `request`, "
+                         "events); further ones are refused with `TRELLIS_E_UNAVAILABLE`"),
+      number_key<Target>("questions_max_mb", at(&S::questions_max_mb), 1, kMany, "isolated: their size in all"),
+      number_key<Target>("log_lines_max", at(&S::log_lines_max), 1, kMany,
+                         "isolated: lines that it may log or print in ten seconds; the rest is left out and counted"),
+      number_key<Target>("log_message_max_kb", at(&S::log_message_max_kb), 1, 1024,
+                         "isolated: of a message that it logs, the rest is cut off"),
+      number_key<Target>("log_fields_max_kb", at(&S::log_fields_max_kb), 1, 1024,
+                         "isolated: fields of a message; larger ones are left out"),
       number_key<Target>("user", at(&S::user), 0, 0xFFFF'FFFE,
                          "isolated, with a host that runs as root: uid and gid of the process; 0 is one of its own "
                          "from `isolation_uid_base` on"),

@@ -25,7 +25,12 @@ struct IsolationSettings {
   std::size_t open_files_max = 1024;
   bool network = true;                 // may open IP sockets of its own; its NATS traffic goes through the host
   std::vector<std::string> read_paths; // further files and folders that it may read
-  std::size_t user = 0;                // with a root host: the uid to run as; 0: one of its own from uid_base on
+  // What it may make the host keep and write: questions whose answers are still to come, and its log.
+  std::size_t questions_max = 4096;
+  std::size_t questions_max_mb = 128; // two of the largest payloads
+  std::size_t log_lines_max = 2000;   // in ten seconds
+  std::size_t log_message_max_kb = 8, log_fields_max_kb = 32;
+  std::size_t user = 0; // with a root host: the uid to run as; 0: one of its own from uid_base on
 
   bool operator==(const IsolationSettings &) const = default;
 };

@@ -149,6 +149,7 @@ void log_much(Peer &peer, const Frame &frame) {
   const std::string much(std::size_t{1} << 20, 'x');
   peer.say({FrameKind::log, 0, {TRELLIS_LOG_INFO}, {much, "{\"a\":\"" + much + "\"}"}});
   peer.log("logged");
+  peer.say({FrameKind::complete, 1, {frame.id}, {"{}"}});
 }
 
 } // namespace

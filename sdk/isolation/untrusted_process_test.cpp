@@ -51,7 +51,11 @@ public:
       return TRELLIS_OK;
     };
     table_.identity = object;
-    table_.complete = [](void *, trellis_call, trellis_str) -> trellis_status { return TRELLIS_OK; };
+    table_.complete = [](void *self, trellis_call, trellis_str) -> trellis_status {
+      const std::lock_guard lock(of(self).mutex_);
+      of(self).completed_ = true;
+      return TRELLIS_OK;
+    };
     table_.fail = [](void *, trellis_call, const trellis_error *) -> trellis_status { return TRELLIS_OK; };
     table_.release = [](void *, trellis_call) -> trellis_status { return TRELLIS_OK; };
     table_.call_state = table_.release;
@@ -70,6 +74,10 @@ public:
   std::vector<std::string> lines() const { return copy(lines_); }
   std::vector<std::string> fields() const { return copy(fields_); }
   bool logged(const std::string &line) const { return std::ranges::count(lines(), line) > 0; }
+  bool completed() const {
+    const std::lock_guard lock(mutex_);
+    return completed_;
+  }
   std::size_t requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
@@ -106,7 +114,7 @@ private:
   std::string config_ = "{}";
   mutable std::mutex mutex_; // guards what follows
   std::condition_variable gone_;
-  bool go_ = false;
+  bool go_ = false, completed_ = false;
   std::size_t requests_ = 0;
   std::vector<std::string> lines_, fields_;
   std::vector<std::function<void(std::string_view)>> replies_;
@@ -227,6 +235,28 @@ TEST_CASE("a process has a bounded number of bytes in questions that wait") {
   CHECK(it.host.requests() == 2);
 }
 
+TEST_CASE("how many bytes of questions may wait is the table's to say") {
+  Isolated it("hoards"); // 48 MiB each
+  it.options.settings.questions_max_mb = 50;
+  it.start();
+  it.request(1);
+  const auto refused = std::to_string(static_cast<std::uint32_t>(TRELLIS_E_UNAVAILABLE));
+  CHECK(wait_until([&] { return it.host.logged("request 4: " + refused); }));
+  CHECK(wait_until([&] { return it.host.requests() > 0; }));
+  CHECK(it.host.requests() == 1);
+}
+
+TEST_CASE("how many questions may wait is the table's to say") {
+  Isolated it("calls-often");
+  it.options.settings.questions_max = 3;
+  it.start();
+  it.request(1);
+  REQUIRE(wait_until([&] { return it.host.logged("complete: 0"); }));
+  CHECK(it.host.replies().size() == 3);
+  for (const auto &reply : it.host.replies())
+    reply("{}");
+}
+
 TEST_CASE("a process with too many open calls can still answer its requests") {
   Isolated it("calls-often");
   it.start();
@@ -235,6 +265,7 @@ TEST_CASE("a process with too many open calls can still answer its requests") {
     return std::ranges::any_of(it.host.lines(), [](const auto &line) { return line.starts_with("complete: "); });
   }));
   CHECK(it.host.logged("complete: 0"));
+  CHECK(it.host.replies().size() == 4096);
   for (const auto &reply : it.host.replies())
     reply("{}");
 }
@@ -276,6 +307,36 @@ TEST_CASE("what a process logs at once is bounded") {
   };
   CHECK(longest(it.host.lines()) <= 8192);
   CHECK(longest(it.host.fields()) <= 32768);
+}
+
+TEST_CASE("how much a process may log is the table's to say") {
+  Isolated it("logs-much"); // a message and fields of 1 MiB, then a short line
+  auto &limits = it.options.settings;
+  limits.log_message_max_kb = 2;
+  const auto logged = [&](const auto &is_it) { return std::ranges::count_if(it.host.lines(), is_it) == 1; };
+  const auto is_long = [](const auto &line) { return line == std::string(2048, 'x'); };
+  const auto has_large_fields = [&] {
+    return std::ranges::any_of(it.host.fields(), [](const auto &fields) { return fields.size() > 1024 * 1000; });
+  };
+  SECTION("and what is beyond that is left out") {
+    limits.log_lines_max = 1;
+    it.start();
+    it.request(1);
+    REQUIRE(wait_until([&] { return it.host.completed(); }));
+    CHECK(logged(is_long));
+    CHECK_FALSE(it.host.logged("logged"));
+    CHECK_FALSE(has_large_fields());
+  }
+  SECTION("and what isn't is logged") {
+    limits.log_lines_max = 2;
+    limits.log_fields_max_kb = 1025;
+    it.start();
+    it.request(1);
+    REQUIRE(wait_until([&] { return it.host.completed(); }));
+    CHECK(logged(is_long));
+    CHECK(it.host.logged("logged"));
+    CHECK(has_large_fields());
+  }
 }
 
 TEST_CASE("a plugin's secrets are in one place of the host's memory while its process runs, and then in none") {
