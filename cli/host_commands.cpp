@@ -91,7 +91,7 @@ int run_metrics(const Options &options, Output &out) {
   if (as_json)
     out.out() << pretty_json(to_json(*answer)) << std::endl;
   else
-    out.out() << string_member(*answer, "text") << std::flush;
+    out.out() << printable(string_member(*answer, "text")) << std::flush;
   return out.out() ? 0 : 1;
 }
 

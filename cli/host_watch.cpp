@@ -105,7 +105,8 @@ std::string with_rates(const JsonValue &plugin, const JsonValue *before, double 
     const auto value = durations ? quantile(*durations, share) : std::nullopt;
     return number_or_null(value ? std::optional(*value * 1000) : std::nullopt, "%.2f");
   };
-  return text + ",\"requestsPerSecond\":" + number_or_null(rate_of(plugin, before, seconds), "%.1f") +
+  if (text.size() > 1) text += ',';
+  return text + "\"requestsPerSecond\":" + number_or_null(rate_of(plugin, before, seconds), "%.1f") +
          ",\"p50Ms\":" + ms(0.5) + ",\"p99Ms\":" + ms(0.99) + "}";
 }
 

@@ -128,7 +128,7 @@ TEST_CASE("control characters in what a host says don't reach the terminal") {
 }
 
 TEST_CASE("an answer of another shape is shown as far as it can be understood") {
-  for (const char *text : {"{}", R"({"plugins":5})", R"({"plugins":[5,{"name":7,"calls":[],"connection":"x"}]})"}) {
+  for (const char *text : {"{}", R"({"plugins":5})", R"({"plugins":[5,{},{"name":7,"calls":[],"connection":"x"}]})"}) {
     INFO(text);
     HostWatch watch(HostWatch::Form::json, 2s);
     CHECK(parse_json(watch.next(parse_json(text), 10, kNoon)));

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "contracts/json.h"
+#include "contracts/plain_text.h"
 #include <algorithm>
 #include <ostream>
 #include <rapidjson/document.h>
@@ -165,10 +166,7 @@ int Output::fail(const Error &error) {
 }
 
 std::string printable(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(
-      out, [](char c) { return c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F); }, '?');
-  return out;
+  return plain_text(text, '?', true);
 }
 
 std::string box_table(const Table &table) {

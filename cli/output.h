@@ -78,7 +78,7 @@ private:
   int verbosity_;
 };
 
-// `text` with "?" for each control character but the line end.
+// `text` with "?" for each control character but the line end (contracts/plain_text.h).
 std::string printable(std::string_view text);
 std::string box_table(const Table &table);
 // JSON with an indent of 2 and no line end; what is no JSON stays as it is.

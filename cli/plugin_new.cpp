@@ -187,7 +187,8 @@ Result<ProjectFiles> project_files(const NewPlugin &plugin) {
   return files;
 }
 
-Result<void> write_project(const ProjectFiles &files, const fs::path &folder) {
+Result<void> write_project(const ProjectFiles &files, const fs::path &wanted) {
+  const auto folder = wanted.has_filename() ? wanted : wanted.parent_path(); // "stock/" is beside its draft, too
   std::error_code problem;
   const auto used = [&] { return fail("folder_used", folder.string(), "there is something already", "a new folder"); };
   if (fs::exists(fs::symlink_status(folder, problem)) && !fs::is_empty(folder, problem)) return used();

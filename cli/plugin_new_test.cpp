@@ -108,5 +108,11 @@ TEST_CASE("a project is written whole, and never over something") {
   fs::create_directory(folder.path() / "empty");
   CHECK(run_new({"keeper", "--lang", "c", "--dir", (folder.path() / "empty").string(), "--sdk", kSdk.string()}).code ==
         0);
+  const auto with_slash =
+      run_new({"keeper", "--lang", "c", "--dir", (folder.path() / "q/").string(), "--sdk", kSdk.string()});
+  CHECK(with_slash.err == "");
+  CHECK(with_slash.code == 0);
+  CHECK(fs::exists(folder.path() / "q/Makefile"));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 3); // and no draft is left
   CHECK(run_new({"keeper"}).code == 2);
 }

@@ -11,7 +11,11 @@ using namespace trellis;
 
 // Each change: 2 bytes offset, 1 byte value. What is left over is cut off the end.
 Bytes changed(ByteView changes) {
-  Bytes bytes = testing::SmallElf().bytes();
+  testing::SmallElf file;
+  file.gnu_hash = {2, 1, 1, 0, 0, 0, 0, 1, 2, 3};
+  file.hash = {1, 3, 2, 0, 0, 1};
+  file.relocations = file.jump_relocations = {{0, ELF64_R_INFO(2, 1), 0}};
+  Bytes bytes = file.bytes();
   for (; changes.size() >= 3; changes = changes.subspan(3)) {
     const auto offset = (std::size_t{changes[0]} << 8 | changes[1]) % bytes.size();
     bytes[offset] = changes[2];

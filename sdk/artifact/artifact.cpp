@@ -173,11 +173,12 @@ std::vector<Error> refusals(const ElfFacts &facts, const std::string &file) {
     refuse("unique_symbols", "the file has GNU unique symbols: " + joined(facts.unique_symbols),
            "a build with -fno-gnu-unique -fvisibility=hidden");
   if (facts.has_rpath) refuse("rpath", "the file has an RPATH or RUNPATH", "libraries from the system's own places");
-  std::vector<std::string> paths;
+  std::vector<std::string> paths; // "${LIB}x.so" too: the loader replaces $LIB and $ORIGIN by texts with slashes
   for (const auto &name : facts.needed)
-    if (name.find('/') != std::string::npos) paths.push_back(name);
+    if (name.find_first_of("/$") != std::string::npos) paths.push_back(name);
   if (!paths.empty())
-    refuse("needed_path", "the file needs libraries by path: " + joined(paths), "names of libraries, without a slash");
+    refuse("needed_path", "the file needs libraries by path: " + joined(paths),
+           "names of libraries, without a slash or a $");
   if (facts.config_schema)
     if (const auto schema = compile_config_schema(*facts.config_schema); !schema)
       refuse("config_schema_invalid", schema.error().message, schema.error().expected);

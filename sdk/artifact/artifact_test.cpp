@@ -106,6 +106,21 @@ TEST_CASE("a needed library with a path is refused") {
   CHECK(error.message.find('/') != std::string::npos);
 }
 
+TEST_CASE("a needed library whose name becomes a path in the loader is refused") {
+  ElfFacts facts;
+  facts.has_entry = true;
+  for (const char *name : {"${LIB}x.so", "$ORIGIN", "lib$PLATFORM.so"}) {
+    INFO(name);
+    facts.needed = {"libc.so.6", name};
+    const auto refused = refusals(facts, "p.so");
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].code == "needed_path");
+    CHECK(refused[0].message.find(name) != std::string::npos);
+  }
+  facts.needed = {"libc.so.6"};
+  CHECK(refusals(facts, "p.so").empty());
+}
+
 TEST_CASE("inspection tells everything that open would refuse") {
   auto file = Patched{read_file(testdata_path("unique"))};
   file.change_dynamic(DT_INIT, [](auto &entry) { entry.d_tag = DT_RUNPATH; });

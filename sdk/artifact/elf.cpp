@@ -1,10 +1,12 @@
 // What an ELF file says about itself.
 //
 // The dynamic table, its names and its symbols are found through the section headers, but have to be the ones that the
-// program headers name: those are what dlopen uses, and a file whose section headers show something else is refused.
+// program headers name: those are what dlopen uses, and a file whose section headers show something else, or less, is
+// refused.
 #include "artifact/elf_file.h"
 
 #include "artifact/artifact.h"
+#include "artifact/elf_symbol_count.h"
 #include <algorithm>
 #include <optional>
 
@@ -106,6 +108,7 @@ private:
   }
 
   Result<void> read_dynamic_entry(const Elf64_Dyn &entry, const ElfStrings &strings) {
+    symbol_tables_.take(entry);
     switch (entry.d_tag) {
     case DT_RPATH:
     case DT_RUNPATH: facts_.has_rpath = true; return {};
@@ -133,7 +136,12 @@ private:
     if (!strings) return tl::make_unexpected(strings.error());
     if (strings->offset != *strings_offset_) return invalid("symbols and dynamic table use different string tables");
 
+    const auto in_use = symbol_tables_.symbols_in_use(elf_);
+    if (!in_use) return tl::make_unexpected(in_use.error());
     const auto entries = elf_.contents(**section);
+    if (const auto listed = entries.size() / sizeof(Elf64_Sym); *in_use > listed)
+      return invalid("the sections show " + std::to_string(listed) + " dynamic symbols, but " +
+                     std::to_string(*in_use) + " are in use");
     // The first symbol is always the undefined one without a name.
     for (std::size_t at = sizeof(Elf64_Sym); at + sizeof(Elf64_Sym) <= entries.size(); at += sizeof(Elf64_Sym)) {
       const auto symbol = load<Elf64_Sym>(entries, at);
@@ -166,6 +174,7 @@ private:
   const ElfFile &elf_;
   ElfFacts facts_;
   std::optional<std::uint64_t> strings_offset_, symbols_address_; // where the dynamic table says they are
+  ElfSymbolTables symbol_tables_;
   std::size_t spent_ = 0;
 };
 

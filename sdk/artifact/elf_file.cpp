@@ -155,4 +155,13 @@ std::optional<std::uint64_t> ElfFile::offset_of_loaded(std::uint64_t address, st
   return {};
 }
 
+ByteView ElfFile::loaded_from(std::uint64_t address) const {
+  for (const auto &segment : segments_) {
+    if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
+    const auto distance = address - segment.p_vaddr;
+    if (distance < segment.p_filesz) return bytes_.subspan(segment.p_offset + distance, segment.p_filesz - distance);
+  }
+  return {};
+}
+
 } // namespace trellis

@@ -73,6 +73,8 @@ public:
   Result<const Elf64_Phdr *> dynamic_segment() const;
   // Where in the file `size` loaded bytes come from; nullopt when not all of them come from one segment.
   std::optional<std::uint64_t> offset_of_loaded(std::uint64_t address, std::uint64_t size) const;
+  // What is loaded from the file at `address` and behind it, up to the end of its segment; empty when nothing is.
+  ByteView loaded_from(std::uint64_t address) const;
 
 private:
   explicit ElfFile(ByteView file) : bytes_(file) {}

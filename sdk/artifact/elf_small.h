@@ -15,6 +15,9 @@ struct SmallElf {
   std::vector<Elf64_Sym> symbols{{},
                                  {11, ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), STV_DEFAULT, 1, 0, 56},
                                  {35, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), STV_DEFAULT, SHN_UNDEF, 0, 0}};
+  // What else names symbols. A table without entries isn't there.
+  std::vector<std::uint32_t> gnu_hash, hash;
+  std::vector<Elf64_Rela> relocations, jump_relocations;
   std::string contract = "{}";
 
   Bytes bytes() const;
@@ -63,8 +66,17 @@ inline Bytes SmallElf::bytes() const {
   Bytes out(sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr));
   const auto strings_at = append(out, strings.data(), strings.size());
   const auto symbols_at = append(out, symbols.data(), symbols.size());
-  const std::vector<Elf64_Dyn> dynamic{
-      {DT_NEEDED, {1}}, {DT_STRTAB, {strings_at}}, {DT_SYMTAB, {symbols_at}}, {DT_NULL, {0}}};
+  std::vector<Elf64_Dyn> dynamic{{DT_NEEDED, {1}}, {DT_STRTAB, {strings_at}}, {DT_SYMTAB, {symbols_at}}};
+  const auto append_table = [&](const auto &table, Elf64_Sxword address, Elf64_Sxword size) {
+    if (table.empty()) return;
+    dynamic.push_back({address, {append(out, table.data(), table.size())}});
+    if (size != DT_NULL) dynamic.push_back({size, {table.size() * sizeof table[0]}});
+  };
+  append_table(gnu_hash, DT_GNU_HASH, DT_NULL);
+  append_table(hash, DT_HASH, DT_NULL);
+  append_table(relocations, DT_RELA, DT_RELASZ);
+  append_table(jump_relocations, DT_JMPREL, DT_PLTRELSZ);
+  dynamic.push_back({DT_NULL, {0}});
   const auto dynamic_at = append(out, dynamic.data(), dynamic.size());
   const auto dynamic_size = dynamic.size() * sizeof(Elf64_Dyn);
   const auto contract_at = append(out, contract.data(), contract.size());

@@ -1,4 +1,5 @@
 #include "host_config/config.h"
+#include "settings/config_depth.h"
 #include "settings/config_keys.h"
 #include "settings/config_tree.h"
 
@@ -192,6 +193,22 @@ TEST_CASE("servers need at least one URL") {
   CHECK(error_of(with("[\"nats://a\", 3]")).code == "config_value");
 }
 
+TEST_CASE("a secret in the wrong place isn't repeated") {
+  const auto servers = [](const std::string &value) {
+    return error_of("[host]\nstate_dir = \"s\"\n[policy]\nfile = \"p\"\n[nats]\nservers = " + value + "\n").text();
+  };
+  CHECK(servers("\"nats://ann:hunter2@a, nats://bob:hunter2@b\"") ==
+        "t.toml:6: nats.servers is the text \"[redacted]@b\" (expected a NATS URL or a list of them)");
+  CHECK(servers("[\"ann:hunter2@a b\"]").find("hunter2") == std::string::npos);
+  CHECK(servers("\"nats://hunter2@a,\"").find("hunter2") == std::string::npos);
+  for (const char *number : {"123456789012345678901234567890", "1e999999"}) {
+    INFO(number);
+    const auto text = problem("[plugins.p.config]\npassword = " + std::string(number) + "\n");
+    CHECK(text.starts_with("config_syntax t.toml:8: "));
+    CHECK(text.find(number) == std::string::npos);
+  }
+}
+
 TEST_CASE("what is missing is named") {
   CHECK(error_of("").text() == "t.toml:1: host.state_dir is missing (expected a path)");
   CHECK(problem("\n[plugins.p]\nqueue = 1\n") ==
@@ -207,6 +224,35 @@ TEST_CASE("of several mistakes the first in the file is reported") {
 TEST_CASE("a syntax error has its line") {
   CHECK(problem("[plugins.p]\npath = \n").starts_with("config_syntax t.toml:8: "));
   CHECK(problem("[plugins.p]\npath = \"a\"\n[plugins.p]\npath = \"b\"\n").starts_with("config_syntax t.toml:9: "));
+}
+
+TEST_CASE("a key with very many parts is refused, before it takes up the stack") {
+  std::string deep = "a";
+  for (int i = 0; i < 300'000; ++i)
+    deep += ".a";
+  for (const auto &line : {deep + " = 1", "[" + deep + "]", "[[" + deep + "]]", "b = { " + deep + " = 1 }",
+                           R"(b = { c = """x"""", )" + deep + " = 1 }"}) {
+    const auto error = error_of("# first\n" + line + "\n");
+    CHECK(error.text() == "t.toml:2: a key has too many parts (expected at most 64)");
+  }
+
+  std::string most = "k";
+  for (std::size_t i = 1; i < kMaxConfigKeyParts; ++i)
+    most += R"(."k.k")";
+  CHECK(line_of_deep_key(most + " = 1", kMaxConfigKeyParts) == 0);
+  CHECK(line_of_deep_key("x = 1\n" + most + ".k = 1", kMaxConfigKeyParts) == 2);
+  CHECK(line_of_deep_key("x = '''\n\n'''\n" + most + ".k = 1", kMaxConfigKeyParts) == 4);
+}
+
+TEST_CASE("dots outside of keys don't count as parts of one") {
+  const std::string dots(100, '.');
+  for (const auto &text : {"x = \"" + dots + "\"", "x = '" + dots + "'", "# " + dots, "x = \"\\\"" + dots + "\"",
+                           "x = '''\n'" + dots + "'''", "x = \"\"\"\n\"" + dots + "\"\"\"\""})
+    CHECK(line_of_deep_key(text, kMaxConfigKeyParts) == 0);
+  std::string numbers = "x = [0.5";
+  for (int i = 0; i < 100; ++i)
+    numbers += ", 0.5";
+  CHECK(line_of_deep_key(numbers + "]", kMaxConfigKeyParts) == 0);
 }
 
 TEST_CASE("a file that is too large or not there is refused") {

@@ -1,6 +1,7 @@
 #include "log/log.h"
 
 #include "contracts/json_write.h"
+#include "contracts/plain_text.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -87,19 +88,13 @@ std::string json_line(std::string_view time, LogLevel level, std::string_view me
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-// Control characters in a text from outside must not forge lines on a terminal.
-void append_printable(std::string &line, std::string_view text) {
-  for (const char c : is_utf8(text) ? std::string(text) : utf8_text(text))
-    line += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-}
-
 std::string console_line(std::string_view time, LogLevel level, std::string_view message,
                          std::initializer_list<LogField> fields) {
   std::string line(time.substr(11, 12));
   line += ' ';
   line += level_name(level);
   line.append(6 - level_name(level).size(), ' ');
-  append_printable(line, message);
+  line += plain_text(message, ' '); // a text from outside must not forge lines on a terminal
   for (const auto &field : fields) {
     if (is_blank(field)) continue;
     line += "  ";
@@ -108,7 +103,7 @@ std::string console_line(std::string_view time, LogLevel level, std::string_view
     if (field.is_number)
       line += std::to_string(field.number);
     else
-      append_printable(line, field.text);
+      line += plain_text(field.text, ' ');
   }
   return line;
 }

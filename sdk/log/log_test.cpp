@@ -23,6 +23,11 @@ TEST_CASE("a console line is for people") {
 TEST_CASE("text from outside can't forge a line") {
   CHECK(format_log_line(Log::Format::console, kTime, LogLevel::info, "a\nb", {{"x", "\x1b[31m"}}) ==
         "03:04:05.678 info  a b  x= [31m");
+  CHECK(format_log_line(Log::Format::console, kTime, LogLevel::info,
+                        "a\xC2\x85"
+                        "b",
+                        {{"x", "\xC2\x9B"
+                               "31m"}}) == "03:04:05.678 info  a b  x= 31m"); // controls beyond ASCII
   CHECK(format_log_line(Log::Format::json, kTime, LogLevel::info, "a\n\"b", {}).find('\n') == std::string::npos);
 }
 

@@ -1,5 +1,6 @@
 #include "settings/config_keys.h"
 
+#include "contracts/plain_text.h"
 #include <algorithm>
 
 namespace trellis {
@@ -12,10 +13,7 @@ bool is_bare(std::string_view key) {
 }
 
 std::string quoted(std::string_view key) {
-  std::string out = "\"";
-  for (const char c : key)
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  return out + "\"";
+  return "\"" + plain_text(key, ' ') + "\"";
 }
 
 std::string joined(const std::vector<std::string> &names) {

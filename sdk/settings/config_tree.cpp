@@ -1,5 +1,7 @@
 #include "settings/config_tree.h"
 
+#include "contracts/plain_text.h"
+#include "settings/config_depth.h"
 #include <algorithm>
 #include <sstream>
 
@@ -81,13 +83,28 @@ ConfigNode convert(const toml::node &node) {
   return out;
 }
 
+// A URL may hold a user and a password, and a list of them several: then only what follows the last one is shown.
+std::string without_users(const std::string &text) {
+  const auto at = text.rfind('@');
+  return at != std::string::npos && text.find(':') < at ? "[redacted]" + text.substr(at) : text;
+}
+
 // Enough of a text to recognise it by, on one line.
-std::string excerpt(std::string_view text) {
+std::string excerpt(const std::string &given) {
   constexpr std::size_t kLongest = 60;
-  std::string out;
-  for (const char c : text.substr(0, kLongest))
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+  const std::string text = without_users(given);
+  const std::string out = plain_text(std::string_view(text).substr(0, kLongest), ' ');
   return text.size() > kLongest ? out + "..." : out;
+}
+
+// The parser shows numbers that it can't read, and a password of digits without quotes is one.
+std::string without_number(std::string description) {
+  const auto begin = description.find('\'');
+  const auto end = description.rfind('\'');
+  const bool of_a_number = description.ends_with("' is not representable in 64 bits") ||
+                           description.ends_with("' could not be interpreted as a value");
+  if (of_a_number && begin < end) description.replace(begin, end + 1 - begin, "the number");
+  return description;
 }
 
 } // namespace
@@ -102,11 +119,14 @@ Result<ConfigNode> parse_config_tree(std::string_view text, const std::string &f
   if (text.size() > kMaxConfigBytes)
     return fail("config_too_large", file, "the file has " + std::to_string(text.size()) + " bytes",
                 "at most " + std::to_string(kMaxConfigBytes));
+  if (const auto line = line_of_deep_key(text, kMaxConfigKeyParts); line > 0)
+    return fail("config_syntax", file + ":" + std::to_string(line), "a key has too many parts",
+                "at most " + std::to_string(kMaxConfigKeyParts));
   const auto parsed = toml::parse(text, file);
   if (parsed.failed()) {
     const auto &error = parsed.error();
     return fail("config_syntax", file + ":" + std::to_string(error.source().begin.line),
-                std::string(error.description()));
+                without_number(std::string(error.description())));
   }
   return convert(parsed.table());
 }

@@ -14,6 +14,7 @@
 namespace trellis {
 
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxConfigKeyParts = 64; // of one dotted key
 
 // Where something stands in its file; both count from 1, columns in code points.
 struct ConfigPlace {
