@@ -121,6 +121,7 @@ private:
   void ask_control_plane(Slot &slot);
   void denied(const std::string &name);
   void quarantine(const std::string &name, const std::string &why);
+  static bool is_approved_apart(const Slot &slot);
   void answered(Slot &slot, const PolicyAnswer &answer);
   void undecided(Slot &slot, const std::string &detail);
   void activate(Slot &slot);

@@ -170,6 +170,14 @@ void Host::denied(const std::string &name) {
 
 // ---------------------------------------------------------------------------------------------------------- answers
 
+// Whether policy decides on what is to run apart from what runs: another file, or the same one with another signer
+// where files are approved.
+bool Host::is_approved_apart(const Slot &slot) {
+  const auto &running = *slot.running;
+  if (running.artifact().sha256_hex() != slot.vetted->artifact->sha256_hex()) return true;
+  return slot.config.approve == Approval::artifact && running.config().signer != slot.config.signer;
+}
+
 void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   if (!slot.wanted || stopping_) return;
   if (slot.busy) {
@@ -195,8 +203,7 @@ void Host::answered(Slot &slot, const PolicyAnswer &answer) {
   const auto reason = member(answer, "reason"), detail = reason + ": " + member(answer, "message");
   // In a moment there is another answer; connections keep what they have meanwhile (02 §6).
   if (slot.running && reason == kReconciling) return undecided(slot, detail);
-  const bool about_successor =
-      slot.running && slot.vetted && slot.running->artifact().sha256_hex() != slot.vetted->artifact->sha256_hex();
+  const bool about_successor = slot.running && slot.vetted && is_approved_apart(slot);
   if (!slot.running) {
     enter(slot, phase, detail);
   } else if (about_successor) {

@@ -167,6 +167,35 @@ TEST_CASE("with a control plane a changed file is a plan that shows it, and runs
   CHECK(live.stop() == 0);
 }
 
+TEST_CASE("with a control plane a file that another key has signed is a plan too, and serves meanwhile") {
+  LiveControlPlane live;
+  const auto file = live.bundle() / "echo.so";
+  std::filesystem::copy_file(built("echo-c.so"), file);
+  const auto old_key = generate_signing_key(), new_key = generate_signing_key();
+  const auto sign = [&](const SigningKey &key) {
+    write_file(file.string() + ".sig", sign_artifact(key, as_bytes(read_file(file)), "test"));
+  };
+  sign(old_key);
+  live.set_plugin("echo", file,
+                  "approve = \"artifact\"\nsigners = [\"old\", \"new\"]\n" + key_table("old", old_key) +
+                      key_table("new", new_key));
+  live.start();
+  live.set_admin_password();
+  const auto plane = live.sign_in_operator();
+  live.accept_plan(*plane, "echo");
+  REQUIRE(live.logged({"plugin running", "\"echo\"", "signer old"}));
+  const auto caller = live.connect(live.sign_in(caller_contract("test.clerk@v1", kEcho, {"Echo.Say"})));
+
+  sign(new_key);
+  live.process().signal(SIGHUP);
+  REQUIRE(live.logged({"the plugin's new version isn't approved; the running one stays", "\"echo\""}));
+  CHECK(caller->call(kEcho, "Echo.Say", R"({"message":"a"})"));
+  live.accept_plan(*plane, "echo");
+  CHECK(caller->call(kEcho, "Echo.Say", R"({"message":"b"})"));
+  CHECK(live.count_logged({"plugin running", "\"echo\""}) == 1); // it never stopped
+  CHECK(live.stop() == 0);
+}
+
 TEST_CASE("a contract id of the platform is refused before anything of the plugin runs") {
   Shop shop;
   auto contract = Artifact::open(shop.file)->manifest().normalized();
