@@ -25,9 +25,12 @@ struct Language {
   std::string build, test, artifact;
 };
 
-// Names that the languages themselves, or the template, already use.
-constexpr const char *kTaken[] = {"main",  "test", "vendor", "trellis", "plugin", "contract", "target",        "build",
-                                  "clean", "std",  "core",   "alloc",   "self",   "crate",    "trellis-plugin"};
+// Names that the languages themselves, or the template, already use; namespaces of the platform, which hosts refuse to
+// everybody else; and names that no path of a Go module may have.
+constexpr const char *kTaken[] = {
+    "main",  "test", "vendor", "trellis", "plugin", "contract",       "target", "build",  "clean",
+    "std",   "core", "alloc",  "self",    "crate",  "trellis-plugin", "auth",   "health", "jobs",
+    "state", "aux",  "con",    "nul",     "prn"};
 
 const std::vector<Language> &languages() {
   static const std::vector<Language> all = {

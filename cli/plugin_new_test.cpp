@@ -2,6 +2,7 @@
 #include "artifact/elf_testing.h"
 #include "commands.h"
 #include "contract_file.h"
+#include "contracts/subject_guard.h"
 #include "plugin_new.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -81,11 +82,24 @@ TEST_CASE("a project carries what it needs of the SDK, and none of its tests") {
 
 TEST_CASE("names that can't be a plugin, a file and an identifier are refused") {
   for (const auto *name : {"", "A", "1a", "-a", "a-", "a--b", "a_b", "a.b", "a/b", "../a", "\xc3\xa9", "a b", "main",
-                           "test", "vendor", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
+                           "test", "vendor", "con", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
     CHECK(error_of({name, "c", kSdk}) == "plugin_name");
   CHECK(error_of({"a1-b2", "c", kSdk}) == "");
   CHECK(error_of({"a", "pascal", kSdk}) == "plugin_language");
   CHECK(error_of({"a", "c", kSdk / "docs"}) == "sdk_incomplete");
+}
+
+TEST_CASE("a name in a namespace of the platform is refused, for a host refuses the plugin") {
+  for (const auto *name : {"activity", "auth", "core", "health", "jobs", "state", "stock-keeper", "trellis"}) {
+    INFO(name);
+    const auto files = project_files({name, "c", kSdk});
+    if (!files) continue;
+    const auto manifest = parse_contract("contract.json", files->at("contract.json"));
+    REQUIRE(manifest);
+    CHECK(check_own_subjects(*manifest));
+  }
+  CHECK(error_of({"stock-keeper", "c", kSdk}) == "");
+  CHECK(error_of({"auth", "c", kSdk}) == "plugin_name");
 }
 
 TEST_CASE("a project is written whole, and never over something") {

@@ -64,7 +64,8 @@ void CppModel::name_errors() {
 }
 
 void CppModel::name_rpcs() {
-  CppScope descriptors, functions({"caller_"});
+  CppScope descriptors({"Input", "Later", "Output", "Reply", "Result"}); // each has members of these names
+  CppScope functions({"caller_"});
   for (const auto &rpc : model.rpcs) {
     CppRpc out{&rpc,
                descriptors.add(pascal_case(rpc.name)),

@@ -8,12 +8,21 @@
 namespace trellis::generate {
 namespace {
 
+// What the descriptors of a namespace have as members: no struct can have a member type of its own name.
+std::set<std::string> aliases_in(const std::string &name) {
+  if (name == "rpc") return {"Input", "Later", "Output", "Reply", "Result"};
+  if (name == "events") return {"Payload"};
+  if (name == "operations") return {"Input", "Output", "Progress"};
+  if (name == "feeds") return {"Event", "Input"};
+  return name == "jobs" ? std::set<std::string>{"Payload", "Result"} : std::set<std::string>{"Value"};
+}
+
 // One namespace of descriptors. A schema may have the name of a descriptor ("Order.Shipped" and "OrderShipped") or of
 // an alias in one ("Result"): there it needs all of its name.
 class Section {
 public:
   Section(const CppModel &model, std::string name, std::string comment = {})
-      : model_(model), name_(std::move(name)), comment_(std::move(comment)) {}
+      : model_(model), name_(std::move(name)), comment_(std::move(comment)), scope_(aliases_in(name_)) {}
 
   // Of all descriptors before the first one is written.
   std::string descriptor(std::string_view name) {
@@ -144,7 +153,7 @@ std::string operation_descriptors(const CppModel &model) {
     section.alias("Input", section.type(operation.input));
     section.alias("Output", section.type(operation.output));
     if (operation.progress) section.alias("Progress", section.type(*operation.progress));
-    CppScope scope({"Input", "Output", "Progress"});
+    CppScope scope({"Input", "Output", "Progress", section.names()[i]});
     for (const auto &[name, input] : operation.signals)
       section.alias(scope.add(pascal_case(name) + "Signal"), section.type(input));
     section.close();

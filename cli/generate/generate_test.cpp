@@ -194,6 +194,28 @@ TEST_CASE("a schema may be called as something that generated code uses") {
   CHECK(contains(files[0].text, "using Handlers2 = std::string;"));
 }
 
+TEST_CASE("a surface may be called as a member of its descriptor, which no struct can have") {
+  const std::string described = R"("subject":"x.v1.X","version":"v1","input":{"schema":"S"},)";
+  const auto header = generated(contract(
+      R"("schemas":{"S":{"type":"object"}},"rpc":{"Result":{)" + described +
+      R"("output":{"schema":"S"}}},"feeds":{"Event":{)" + described +
+      R"("event":{"schema":"S"}}},"operations":{"Output":{)" + described +
+      R"("output":{"schema":"S"}},"Pause.Signal":{)" + described +
+      R"("output":{"schema":"S"},"signals":{"pause":{"input":{"schema":"S"}}}}},"events":{"Payload":{"subject":"x.v1.X",)" +
+      R"("version":"v1","event":{"schema":"S"}}},"jobs":{"payload":{"payload":{"schema":"S"}}},)" +
+      R"("state":{"value":{"kind":"value","schema":{"schema":"S"}}},)" +
+      R"("resources":{"kv":{"value":{"purpose":"x","schema":{"schema":"S"}}}})"))[0]
+                          .text;
+  for (const char *name : {"Result", "Event", "Output", "Payload", "Value"}) {
+    INFO(name);
+    CHECK_FALSE(contains(header, "struct " + std::string(name) + " {"));
+    CHECK(contains(header, "struct " + std::string(name) + "2 {"));
+  }
+  CHECK(contains(header, "rpc::Result2::Result result("));
+  CHECK(contains(header, "struct PauseSignal {"));
+  CHECK_FALSE(contains(header, "using PauseSignal ="));
+}
+
 TEST_CASE("a service that has only the rpc that its host answers has nothing to implement") {
   const auto files = generated(contract(
       R"("schemas":{"Report":{"type":"object"},"XHealthHandler":{"type":"string"}},"rpc":{"X.Health":{"version":"v1",

@@ -126,7 +126,7 @@ static void answer_out_of_stock(const trellis_host *host, trellis_call call, con
   ts_put_integer(&fields, available);
   ts_put(&fields, "}");
   if (message.failed || fields.failed)
-    ts_fail(host, call, "UnexpectedError", "no memory", nothing);
+    ts_fail(host, call, "UnexpectedError", "the input doesn't fit", nothing);
   else
     ts_fail(host, call, "OutOfStock", message.data, ts_written(&fields));
   free(message.data);
@@ -207,7 +207,7 @@ static void get(void *context, const trellis_request *request) {
   const trellis_call call = request->call; /* the request is gone once it is answered */
   waiting *answer = new_waiting(self, request);
   if (!answer) {
-    ts_fail(host, call, "UnexpectedError", "no memory", nothing);
+    ts_fail(host, call, "UnexpectedError", "the input doesn't fit", nothing);
     return;
   }
   ts_buffer shelf_text = {0}, question = {0};

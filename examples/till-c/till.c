@@ -279,10 +279,10 @@ static void watch(void *context, const trellis_feed_request *request) {
   const bool one_sku = ts_member(request->input, "sku", &sku);
   watcher *added = calloc(1, sizeof *added);
   if (added) *added = (watcher){.stream = stream, .sku = one_sku ? ts_string(sku) : NULL};
-  const bool no_memory = !added || (one_sku && !added->sku);
-  if (no_memory || (one_sku && is_broken(self, added->sku))) {
+  const bool no_sku = !added || (one_sku && !added->sku);
+  if (no_sku || (one_sku && is_broken(self, added->sku))) {
     const trellis_error error =
-        ts_error("UnexpectedError", no_memory ? "no memory" : "the label can't be read", nothing);
+        ts_error("UnexpectedError", no_sku ? "the input doesn't fit" : "the label can't be read", nothing);
     self->feeds->fail(self->host->self, stream, &error);
     if (added) free(added->sku);
     free(added);

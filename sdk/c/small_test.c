@@ -99,6 +99,22 @@ static void strings_are_unescaped_and_written_again(void) {
   free(out.data);
 }
 
+/* What a C string can't hold isn't cut off: "bolt\u0000x" is another article than "bolt". */
+static void a_text_with_a_nul_is_whole_or_refused(void) {
+  static const char json[] = "\"bolt\\u0000x\"";
+  const trellis_str text = exact(json, sizeof json - 1);
+  size_t size = 0;
+  char *whole = ts_sized_string(text, &size);
+  ts_buffer out = {0};
+  check(ts_string(text) == NULL, "no C string holds it");
+  check(whole && size == 6 && memcmp(whole, "bolt\0x", 7) == 0, "with a size it is whole");
+  ts_put_sized_string(&out, whole ? whole : "", size);
+  check(equals(ts_written(&out), json), "and written again the same");
+  free(out.data);
+  free(whole);
+  let_go(text);
+}
+
 static void integers_are_read_in_every_spelling(void) {
   check_integer("0", true, 0);
   check_integer("-7", true, -7);
@@ -115,6 +131,21 @@ static void integers_are_read_in_every_spelling(void) {
   check_integer("+3", false, 0);
   check_integer(" 3", false, 0);
   check_integer("nan", false, 0);
+  check_integer("1e16", true, INT64_C(10000000000000000)); /* beyond 2^53 */
+  check_integer("9223372036854775807.0", true, INT64_MAX);
+  check_integer("-9.223372036854775808e18", true, INT64_MIN);
+  check_integer("9.223372036854775808e18", false, 0);
+  check_integer("0.3E+1", true, 3);
+  check_integer("300e-2", true, 3);
+  check_integer("305e-2", false, 0);
+  check_integer("0e99999999999999999999", true, 0);
+  check_integer("1e99999999999999999999", false, 0);
+  check_integer("1e-99999999999999999999", false, 0);
+  check_integer("-0.0", true, 0);
+  check_integer("3.00000000000000000000000000000000000000000000000000000000000000000000000", true, 3);
+  check_integer("3.", false, 0);
+  check_integer("3e", false, 0);
+  check_integer("-", false, 0);
   check_integer("", false, 0);
 }
 
@@ -149,6 +180,7 @@ static void many_pieces_make_one_text(void) {
 int main(void) {
   members_are_found();
   strings_are_unescaped_and_written_again();
+  a_text_with_a_nul_is_whole_or_refused();
   integers_are_read_in_every_spelling();
   damaged_texts_are_survived();
   many_pieces_make_one_text();

@@ -110,6 +110,48 @@ func TestAPanicBecomesAnErrorAndThePluginLivesOn(t *testing.T) {
 	created.Says("fail 4 UnexpectedError the answer's goroutine panicked: in a goroutine ")
 }
 
+// A nil pointer that is an error, the classic, panics when it is asked for its text.
+type missing struct{ text string }
+
+func (m *missing) Error() string { return m.text }
+
+type bad struct{}
+
+func (bad) MarshalJSON() ([]byte, error) { panic("no text of me") }
+
+func TestErrorsAndValuesThatPanicWhenTheyAreReadEndAtTheBoundary(t *testing.T) {
+	nilError := func() error { var none *missing; return none }
+	created := create(t, func(service *plugin.Service) {
+		plugin.OnEvent(service, "X.Happened", plugin.Listen{}, func(*plugin.Event, struct{}) error { return nilError() })
+		plugin.Feed(service, "X.Watch", func(*plugin.Stream, struct{}) error { return nilError() })
+		service.HealthCheck("odd", func() (any, error) { return nil, nilError() })
+		service.OnStart(nilError)
+		plugin.RPCLater(service, "A.Later", func(pending *plugin.Pending, in message) {
+			pending.Go(func() (any, error) {
+				if in.Message == "error" {
+					return nil, nilError()
+				}
+				return bad{}, nil
+			})
+		})
+	})
+	defer created.Destroy()
+	const odd = "UnexpectedError a *plugin_test.missing that panics when it is asked for its text: " +
+		"runtime error: invalid memory address or nil pointer dereference"
+	problem := created.Deliver("X.Happened", "", "{}")
+	check(t, problem == odd, problem)
+	_, problem, _ = created.Check(0)
+	check(t, problem == odd, problem)
+	problem = created.Start()
+	check(t, problem == odd, problem)
+	created.Subscribe(5, "X.Watch", "{}")
+	created.Says("fail stream 5 " + odd)
+	created.Call(1, "A.Later", `{"message":"error"}`)
+	created.Says("fail 1 " + odd + " ")
+	created.Call(2, "A.Later", `{"message":"value"}`)
+	created.Says("fail 2 UnexpectedError the output: plugin_test.bad panicked when it was written: no text of me ")
+}
+
 func TestASetupOrStartThatFailsOrPanicsSaysWhy(t *testing.T) {
 	for _, one := range []struct {
 		setup    func(*plugin.Service) error
@@ -131,9 +173,13 @@ func TestASetupOrStartThatFailsOrPanicsSaysWhy(t *testing.T) {
 
 func TestSettingsAreReadTyped(t *testing.T) {
 	create(t, func(service *plugin.Service) {
-		config, err := plugin.Config[struct{ Greeting string }](service.Host())
+		config, err := plugin.Config[struct {
+			Greeting string `json:"greeting"`
+		}](service.Host())
 		check(t, err == nil && config.Greeting == "hi", "config")
-		_, err = plugin.Config[struct{ Greeting int }](service.Host())
+		_, err = plugin.Config[struct {
+			Greeting int `json:"greeting"`
+		}](service.Host())
 		check(t, err != nil && strings.Contains(err.Error(), "cannot unmarshal string"), "misfit")
 		identity, err := service.Host().Identity()
 		check(t, err == nil && identity.ContractID == "acme.test@v1", "identity")
@@ -185,9 +231,13 @@ func TestCallsCarryTheTraceAndBringAnswersAndErrors(t *testing.T) {
 			_, err := plugin.CallRPC[message](call.Host(), "acme.shop@v1", "Shop.Buy", in)
 			var refused *plugin.HostError
 			check(t, errors.As(err, &refused) && refused.Status == plugin.Remote && refused.Message == "none left", "refused")
-			fields, ok := plugin.ErrorFields[struct{ Sku string }](err, "SoldOut")
+			fields, ok := plugin.ErrorFields[struct {
+				Sku string `json:"sku"`
+			}](err, "SoldOut")
 			check(t, ok && fields.Sku == "bolt", "fields")
-			_, ok = plugin.ErrorFields[struct{ Sku string }](err, "Other")
+			_, ok = plugin.ErrorFields[struct {
+				Sku string `json:"sku"`
+			}](err, "Other")
 			check(t, !ok, "other fields")
 			_, err = plugin.CallRPC[int](call.Host(), "acme.echo@v1", "Echo.Say", in)
 			check(t, errors.Is(err, plugin.Invalid), "unfit")
@@ -275,6 +325,7 @@ func TestListenersThatNoDeliveryCouldTellApartAreRefused(t *testing.T) {
 }
 
 func TestAStreamEmitsUntilItIsCancelledAndClosesOnReturn(t *testing.T) {
+	ended := make(chan bool, 1)
 	created := create(t, func(service *plugin.Service) {
 		plugin.Feed(service, "X.Watch", func(stream *plugin.Stream, in message) error {
 			check(t, stream.Emit(in) == nil, "emit")
@@ -282,8 +333,19 @@ func TestAStreamEmitsUntilItIsCancelledAndClosesOnReturn(t *testing.T) {
 			return nil
 		})
 		plugin.Feed(service, "X.Panics", func(*plugin.Stream, struct{}) error { panic("no feed today") })
+		plugin.Feed(service, "X.Short", func(stream *plugin.Stream, _ struct{}) error {
+			go func() { <-stream.Done(); ended <- true }()
+			return nil
+		})
 	})
 	defer created.Destroy()
+	created.Subscribe(4, "X.Short", "{}")
+	created.Says("close 4")
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("a stream that its function ended isn't done")
+	}
 	created.Subscribe(5, "X.Watch", `{"message":"a"}`)
 	created.Says(`emit 5 {"message":"a"}`)
 	created.Cancel(5, "X.Watch")

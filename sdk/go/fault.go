@@ -17,8 +17,15 @@ type Fault struct {
 
 func (f *Fault) Error() string { return f.Type + ": " + f.Message }
 
-// faultOf is what the caller is told about an error.
-func faultOf(err error) *Fault {
+// faultOf is what the caller is told about an error. One that panics when it is asked, as a nil pointer does, is told
+// about as that: whoever asks may be in a goroutine or a function of C that nobody else guards.
+func faultOf(err error) (told *Fault) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			message := fmt.Sprintf("a %T that panics when it is asked for its text: %v", err, problem)
+			told = &Fault{Type: "UnexpectedError", Message: message}
+		}
+	}()
 	var fault *Fault
 	if errors.As(err, &fault) && fault != nil {
 		return fault

@@ -5,12 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 )
 
-// encode writes a value as the protocol has it: compact, and without the escapes that only HTML needs.
-func encode(value any) ([]byte, error) {
+// encode writes a value as the protocol has it: compact, and without the escapes that only HTML needs. A panic of the
+// value's own methods is an error: some callers are in a goroutine that nobody else guards.
+func encode(value any) (text []byte, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			text, err = nil, fmt.Errorf("%T panicked when it was written: %v", value, problem)
+		}
+	}()
 	if value == nil {
 		return []byte("{}"), nil
 	}
@@ -23,8 +30,15 @@ func encode(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// decode reads a value. An integer may be spelled 3.0 or 3e0 (06 §1.2), which encoding/json doesn't take for an int.
+// decode reads a value. Two things that encoding/json does otherwise than the schema that was checked: it doesn't take
+// 3.0 or 3e0 for an int (06 §1.2), and it takes "QUANTITY" for quantity, whose limits nobody has checked there.
 func decode[T any](text []byte) (value T, err error) {
+	kind := reflect.TypeOf(&value).Elem()
+	if mayMistake(kind, text) {
+		if text, err = withoutMistakable(kind, text); err != nil {
+			return value, err
+		}
+	}
 	if err = json.Unmarshal(text, &value); err == nil {
 		return value, nil
 	}
@@ -33,17 +47,19 @@ func decode[T any](text []byte) (value T, err error) {
 		return value, err
 	}
 	var again T
-	if json.Unmarshal(plain, &again) != nil {
-		return value, err
-	}
-	return again, nil
+	return again, json.Unmarshal(plain, &again)
+}
+
+func parsed(text []byte) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
 }
 
 func withPlainIntegers(text []byte) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
+	value, err := parsed(text)
+	if err != nil {
 		return nil, err
 	}
 	return encode(plain(value))

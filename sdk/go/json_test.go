@@ -89,6 +89,51 @@ func TestIntegersMayBeSpelledInEveryWay(t *testing.T) {
 	}
 }
 
+type embedded struct {
+	Deep int `json:"deep"`
+}
+
+// encoding/json takes "QUANTITY" for quantity; the schema that the host has checked doesn't. So what a schema leaves
+// free, a member of another spelling, must not change what it has checked.
+func TestAMemberOfAnotherSpellingIsAnotherMember(t *testing.T) {
+	type line struct {
+		Count int `json:"count"`
+	}
+	type order struct {
+		embedded
+		Quantity int             `json:"quantity"`
+		Sku      string          // as it is called
+		Lines    []line          `json:"lines"`
+		ByName   map[string]line `json:"byName"`
+		Raw      json.RawMessage `json:"raw"`
+		Any      any             `json:"any"`
+		Next     *order          `json:"next"`
+	}
+	const text = `{"quantity":1,"QUANTITY":-5,"sku":"no","lines":[{"count":2,"Count":-2}],"byName":{"Count":{"COUNT":9}},` +
+		`"RAW":1,"raw":{"Quantity":7},"any":{"Quantity":8},"deep":3,"DEEP":4,"\u0051uantity":-6,` +
+		`"next":{"\u017fku":"no","quantity":3.0,"Quantity":-7}}`
+	value, err := decode[order]([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expected = `{"deep":3,"quantity":1,"Sku":"","lines":[{"count":2}],"byName":{"Count":{"count":0}},"raw":{"Quantity":7},` +
+		`"any":{"Quantity":8},"next":{"deep":0,"quantity":3,"Sku":"","lines":null,"byName":null,"raw":null,"any":null,"next":null}}`
+	if written := mustEncode(t, value); written != expected {
+		t.Errorf("%s", written)
+	}
+	if _, err := decode[order]([]byte(`{"quantity":1,"Quantity":"none"}`)); err != nil {
+		t.Errorf("a member that nobody asked for: %v", err)
+	}
+}
+
+func TestTheMemberThatDoesNotFitIsNamed(t *testing.T) {
+	type order struct{ A, B int }
+	_, err := decode[order]([]byte(`{"A":3.0,"B":"x"}`))
+	if err == nil || !strings.Contains(err.Error(), "order.B") {
+		t.Error(err)
+	}
+}
+
 func TestWhatIsNoObjectIsNoContextOfAnError(t *testing.T) {
 	kind, message, context, fields := faultTexts(&Fault{Type: "Known", Message: "m", Fields: []int{1}})
 	if kind != "UnexpectedError" || !strings.Contains(message, "[]int is no JSON object") || context != nil || fields != nil {

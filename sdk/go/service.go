@@ -94,6 +94,7 @@ func OnEvent[Payload any](s *Service, event string, listen Listen, handler func(
 // error that it returns, or its panic, is the subscriber's.
 func Feed[In any](s *Service, name string, handler func(stream *Stream, in In) error) {
 	s.feeds[name] = func(stream *Stream, text []byte) {
+		defer stream.cancel() // what else waits for its Done ends with it
 		defer s.streams.remove(stream.id)
 		stream.end(caught(s.host, name, func() error {
 			input, err := decode[In](text)

@@ -8,7 +8,6 @@
 #ifndef TRELLIS_SMALL_H
 #define TRELLIS_SMALL_H
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,33 +175,75 @@ static inline bool ts_member(trellis_str object, const char *name, trellis_str *
   return found;
 }
 
-/* A JSON string's characters, with a NUL behind them, for free(); for C a \u0000 among them ends it. NULL: it is no
- * string, or there is no memory. */
-static inline char *ts_string(trellis_str value) {
+/* A JSON string's characters, with a NUL behind them, for free(), and how many they are: \u0000 may be among them.
+ * NULL: it is no string, or there is no memory. */
+static inline char *ts_sized_string(trellis_str value, size_t *size) {
   char *out = value.size >= 2 && value.data[0] == '"' ? malloc(value.size) : NULL; /* escapes only get shorter */
-  size_t size = 0;
+  *size = 0;
   if (!out) return NULL;
   ts_reader in = ts_inside(value);
-  for (size_t more; (more = ts_character(&in, out + size)) > 0;)
-    size += more;
-  out[size] = '\0';
+  for (size_t more; (more = ts_character(&in, out + *size)) > 0;)
+    *size += more;
+  out[*size] = '\0';
   return out;
 }
 
-/* A JSON number without a fraction that fits, however it is spelled. */
+/* The same as C has texts. NULL also for one with a \u0000 in it: cut off there it would be another text, "bolt\u0000x"
+ * the article "bolt". */
+static inline char *ts_string(trellis_str value) {
+  size_t size = 0;
+  char *out = ts_sized_string(value, &size);
+  if (!out || memchr(out, '\0', size) == NULL) return out;
+  free(out);
+  return NULL;
+}
+
+static inline bool ts_is_digit(const ts_reader *in) {
+  return in->at < in->end && *in->at >= '0' && *in->at <= '9';
+}
+
+/* A JSON number without a fraction that fits, however it is spelled: 3, 3.0, 0.3e1. By its digits, because strtod looks
+ * at the locale and rounds. */
 static inline bool ts_integer(trellis_str value, int64_t *out) {
-  char copy[64], *end;
-  if (value.size == 0 || value.size >= sizeof copy) return false;
-  memcpy(copy, value.data, value.size);
-  copy[value.size] = '\0';
-  if (copy[0] != '-' && (copy[0] < '0' || copy[0] > '9')) return false; /* strtoll takes more than JSON has */
-  errno = 0;
-  *out = strtoll(copy, &end, 10);
-  if (*end == '\0' && errno == 0) return true; /* ERANGE: *out is only the nearest */
-  const double number = strtod(copy, &end);
-  if (*end != '\0' || number < -9007199254740992.0 || number > 9007199254740992.0) return false;
-  *out = (int64_t)number;
-  return (double)*out == number;
+  ts_reader in = ts_read(value);
+  const bool negative = in.at < in.end && *in.at == '-';
+  if (negative) ++in.at;
+  const char *whole = in.at;
+  while (ts_is_digit(&in))
+    ++in.at;
+  const int64_t whole_digits = in.at - whole;
+  const char *fraction = in.at;
+  int64_t fraction_digits = 0, exponent = 0;
+  if (in.at < in.end && *in.at == '.') {
+    fraction = ++in.at;
+    while (ts_is_digit(&in))
+      ++in.at;
+    fraction_digits = in.at - fraction;
+    if (fraction_digits == 0) return false;
+  }
+  if (in.at < in.end && (*in.at == 'e' || *in.at == 'E')) {
+    ++in.at;
+    const bool smaller = in.at < in.end && *in.at == '-';
+    if (smaller || (in.at < in.end && *in.at == '+')) ++in.at;
+    if (!ts_is_digit(&in)) return false;
+    for (; ts_is_digit(&in); ++in.at)
+      if (exponent < INT64_MAX / 100) exponent = exponent * 10 + (*in.at - '0');
+    if (smaller) exponent = -exponent;
+  }
+  if (whole_digits == 0 || in.at != in.end) return false;
+  const int64_t point = whole_digits + exponent, digits = whole_digits + fraction_digits; /* 0.digits * 10^point */
+  const uint64_t most = (uint64_t)INT64_MAX + negative;
+  uint64_t number = 0;
+  for (int64_t i = 0; i < digits || (i < point && number > 0); ++i) {
+    const unsigned digit =
+        i >= digits ? 0 : (unsigned)((i < whole_digits ? whole[i] : fraction[i - whole_digits]) - '0');
+    if (i >= point && digit > 0) return false; /* a fraction */
+    if (i >= point) continue;
+    if (number > (most - digit) / 10) return false;
+    number = number * 10 + digit;
+  }
+  *out = negative ? (int64_t)(0 - number) : (int64_t)number;
+  return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------- writing */
@@ -237,16 +278,17 @@ static inline void ts_put_integer(ts_buffer *out, int64_t number) {
 }
 
 /* `text` as a JSON string, quoted. */
-static inline void ts_put_string(ts_buffer *out, const char *text) {
+static inline void ts_put_sized_string(ts_buffer *out, const char *text, size_t size) {
   ts_put(out, "\"");
-  for (; *text; ++text) {
+  for (const char *end = text + size; text != end; ++text) {
     const unsigned char c = (unsigned char)*text;
-    const bool is_surrogate = c == 0xED && (unsigned char)text[1] >= 0xA0; /* three bytes, as ts_utf8 makes them */
+    /* three bytes, as ts_utf8 makes them */
+    const bool is_surrogate = c == 0xED && end - text >= 3 && (unsigned char)text[1] >= 0xA0;
     char escape[8];
     if (c == '"' || c == '\\') {
       snprintf(escape, sizeof escape, "\\%c", c);
       ts_put(out, escape);
-    } else if (c < 0x20 || (is_surrogate && text[2])) {
+    } else if (c < 0x20 || is_surrogate) {
       const unsigned unit =
           c < 0x20 ? c : 0xD000U | (((unsigned char)text[1] & 0x3FU) << 6) | ((unsigned char)text[2] & 0x3FU);
       snprintf(escape, sizeof escape, "\\u%04x", unit);
@@ -257,6 +299,10 @@ static inline void ts_put_string(ts_buffer *out, const char *text) {
     }
   }
   ts_put(out, "\"");
+}
+
+static inline void ts_put_string(ts_buffer *out, const char *text) {
+  ts_put_sized_string(out, text, strlen(text));
 }
 
 static inline trellis_str ts_written(const ts_buffer *buffer) {

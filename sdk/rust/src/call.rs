@@ -75,13 +75,15 @@ impl Pending {
     /// An error with `Status::Gone` when the request was over already, `Status::Invalid` when the output breaks its
     /// schema; the caller has got an error then.
     pub fn complete(mut self, output: &(impl ToJson + ?Sized)) -> Result<(), HostError> {
+        let text = json::to_string(output); // may panic: then the request isn't answered yet
         self.answered = true;
-        self.host.complete(self.call, &json::to_string(output))
+        self.host.complete(self.call, &text)
     }
 
     pub fn fail(mut self, fault: impl Into<Fault>) -> Result<(), HostError> {
+        let fault = fault.into();
         self.answered = true;
-        self.host.fail(self.call, &fault.into())
+        self.host.fail(self.call, &fault)
     }
 
     pub fn answer<T: ToJson>(self, result: Result<T, Fault>) -> Result<(), HostError> {

@@ -102,8 +102,9 @@ impl Stream {
 
     /// Ends the stream with an error for the subscriber.
     pub fn fail(mut self, fault: impl Into<Fault>) -> Result<(), HostError> {
+        let fault = fault.into(); // may panic: then the stream hasn't ended yet
         self.ended = true;
-        self.fail_with(&fault.into())
+        self.fail_with(&fault)
     }
 
     fn fail_with(&self, fault: &Fault) -> Result<(), HostError> {

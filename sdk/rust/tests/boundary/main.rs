@@ -137,6 +137,39 @@ fn a_pending_request_is_answered_from_another_thread_or_released() {
     assert_eq!(said(4, "panic"), "fail 4 UnexpectedError the handler panicked");
 }
 
+struct Unwritable;
+
+impl trellis_plugin::json::ToJson for Unwritable {
+    fn to_json(&self) -> Value {
+        panic!("no text of me")
+    }
+}
+
+impl From<Unwritable> for Fault {
+    fn from(_: Unwritable) -> Self {
+        panic!("no fault of me")
+    }
+}
+
+#[test]
+fn an_answer_that_panics_when_it_is_written_is_still_an_answer() {
+    let plugin = create(|service| {
+        service.rpc_later("A.Later", |input: Message, pending: Pending| {
+            std::thread::spawn(move || match input.message.as_str() {
+                "fail" => pending.fail(Unwritable),
+                _ => pending.complete(&Unwritable),
+            });
+        });
+        service.feed("X.Watch", |_: (), stream: Stream| drop(stream.fail(Unwritable)));
+    });
+    plugin.call(1, "A.Later", r#"{"message":"complete"}"#);
+    assert_eq!(plugin.record.next(), "fail 1 UnexpectedError the handler panicked");
+    plugin.call(2, "A.Later", r#"{"message":"fail"}"#);
+    assert_eq!(plugin.record.next(), "fail 2 UnexpectedError the handler panicked");
+    plugin.subscribe(3, "X.Watch", "{}");
+    assert_eq!(plugin.record.next(), "fail stream 3 UnexpectedError the feed's handler panicked");
+}
+
 #[test]
 fn what_a_plugin_keeps_beyond_its_end_finds_nothing_there() {
     let (send, receive) = mpsc::channel();
