@@ -29,13 +29,20 @@ constexpr std::array kReserved{
 
 // Functions of the C library that no namespace can share its name with.
 constexpr std::array kGlobalFunctions{
-    "abort",  "abs",      "accept",  "access", "alarm",  "atoi",  "bind",   "brk",    "chdir",  "clock",
-    "close",  "connect",  "div",     "dup",    "exec",   "exit",  "exp",    "fork",   "free",   "gamma",
-    "getenv", "index",    "isalpha", "j0",     "j1",     "jn",    "kill",   "ldiv",   "link",   "listen",
-    "log",    "main",     "malloc",  "nice",   "open",   "pause", "pipe",   "pow",    "printf", "putenv",
-    "puts",   "qsort",    "raise",   "rand",   "random", "read",  "recv",   "remove", "rename", "round",
-    "select", "send",     "signal",  "sleep",  "socket", "stat",  "strlen", "swab",   "sync",   "system",
-    "time",   "truncate", "unlink",  "vfork",  "wait",   "write", "y0",     "y1",     "yn"};
+    "abort",   "abs",     "accept",    "access",   "acct",    "alarm",     "atoi",        "basename", "bind",
+    "brk",     "calloc",  "ceil",      "chdir",    "clock",   "clone",     "close",       "connect",  "cos",
+    "daemon",  "dirname", "div",       "dup",      "encrypt", "environ",   "err",         "error",    "exec",
+    "exit",    "exp",     "fabs",      "floor",    "fork",    "free",      "gamma",       "getenv",   "getline",
+    "glob",    "hypot",   "index",     "insque",   "ioctl",   "isalpha",   "isatty",      "j0",       "j1",
+    "jn",      "kill",    "labs",      "ldiv",     "link",    "listen",    "log",         "lseek",    "main",
+    "malloc",  "mount",   "nice",      "open",     "pause",   "perror",    "personality", "pipe",     "poll",
+    "pow",     "printf",  "profil",    "ptrace",   "putenv",  "puts",      "qsort",       "raise",    "rand",
+    "random",  "read",    "readahead", "reboot",   "recv",    "remainder", "remove",      "rename",   "round",
+    "scandir", "select",  "send",      "shutdown", "signal",  "sin",       "sleep",       "socket",   "splice",
+    "sqrt",    "stat",    "statfs",    "strdup",   "strlen",  "swab",      "sync",        "syscall",  "syslog",
+    "system",  "tan",     "tee",       "tempnam",  "time",    "times",     "trunc",       "truncate", "ulimit",
+    "umount",  "uname",   "unlink",    "usleep",   "utime",   "vfork",     "wait",        "warn",     "write",
+    "y0",      "y1",      "yn"};
 
 template <std::size_t N>
 bool is_in(const std::array<const char *, N> &list, std::string_view name) {

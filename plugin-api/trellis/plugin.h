@@ -159,9 +159,9 @@ typedef void (*trellis_feed_fn)(void *self, const trellis_feed_request *request)
 
 /* [worker] Nobody receives this stream any more: the subscriber is gone, its connection ended, or the plugin is being
  * stopped. Comes at most once, and never before the feed's function was called. After `fail` or `close` it comes only
- * when another thread called that at the same time: the host had found the stream open, and `cancel` may begin, or still
- * run, when `close` has returned. So what it needs is looked up by `stream`, whose number doesn't come again, and isn't
- * freed by whoever closes. The plugin stops emitting and calls `close`, which does no harm twice. */
+ * when another thread called that at the same time: the host had found the stream open, and `cancel` may begin, or
+ * still run, when `close` has returned. So what it needs is looked up by `stream`, whose number doesn't come again, and
+ * isn't freed by whoever closes. The plugin stops emitting and calls `close`, which does no harm twice. */
 typedef void (*trellis_feed_cancel_fn)(void *self, trellis_stream stream);
 
 /* --------------------------------------------------------------------------------------------------- the table */
