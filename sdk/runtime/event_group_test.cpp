@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <condition_variable>
 #include <map>
+#include <optional>
 #include <pthread.h>
 #include <rapidjson/document.h>
 #include <thread>
@@ -275,8 +276,8 @@ TEST_CASE("a group that is stopped under a handler gives back what waits behind 
   site.publish(R"({"n":2})");
   site.set_hold(true);
   DoublePulls pulls(*site.transport);
-  Worker stuck;
-  EventGroup group(pulls, site.config(stuck.poster()));
+  std::optional<Worker> stuck(std::in_place);
+  EventGroup group(pulls, site.config(stuck->poster()));
   REQUIRE(site.wait([&] { return site.begun == 1; }));
   REQUIRE(wait_until([&] {
     const auto info = JetStream(*site.transport).consumer_info("trellis", "c");
@@ -287,6 +288,7 @@ TEST_CASE("a group that is stopped under a handler gives back what waits behind 
   CHECK(!group.stop(EventGroup::Clock::now()));
   site.set_hold(false);
   REQUIRE(site.wait_handled(1));
+  stuck.reset(); // until its thread has returned, the group stays
 
   Worker worker;
   EventGroup successor(*site.transport, site.config(worker.poster()));
