@@ -21,6 +21,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 namespace trellis::host {
@@ -123,6 +124,7 @@ struct Generation::State {
   const std::string &version() const { return isolated ? isolated->version() : code.version; }
   bool is_control_plane() const { return config.role == PluginRole::control_plane; }
 
+  Result<void> begin(const std::stop_token &stop);
   Result<void> create();
   Result<void> create_here();
   Result<void> create_isolated();
@@ -146,6 +148,16 @@ struct Generation::State {
   void report(const CallEvent &event);
   void keep(const Error &problem) { last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()}); }
 };
+
+// Throws std::system_error when the system has no thread to give.
+Result<void> Generation::State::begin(const std::stop_token &stop) {
+  auto done = create();
+  if (done) done = connect(stop);
+  if (done) done = run_start();
+  if (done) done = open_surfaces();
+  if (done && is_control_plane()) done = begin_deciding();
+  return done;
+}
 
 Result<void> Generation::State::create() {
   auto made = config.isolation == Isolation::process ? create_isolated() : create_here();
@@ -397,12 +409,12 @@ Generation::Generation(HostParts parts, PluginConfig config, std::shared_ptr<con
 Generation::~Generation() = default;
 
 Result<void> Generation::start(std::stop_token stop) {
-  auto &state = *state_;
-  auto done = state.create();
-  if (done) done = state.connect(stop);
-  if (done) done = state.run_start();
-  if (done) done = state.open_surfaces();
-  if (done && state.is_control_plane()) done = state.begin_deciding();
+  Result<void> done;
+  try {
+    done = state_->begin(stop);
+  } catch (const std::system_error &problem) { // of a thread, or of a lock without memory
+    done = fail("threads", state_->config.name, problem.what(), "more threads for the host's user");
+  }
   if (!done) this->stop(Clock::now());
   return done;
 }

@@ -58,8 +58,8 @@ public:
 
   // [may block] A start that fails has stopped again. Errors: those of load_code; "create_failed", "start_failed" with
   // the plugin's words; "handlers_disagree" naming each surface; "host_only_extension" for one that only the control
-  // plane may offer; "cancelled" when `stop` was requested while it waited for NATS. Of the control plane also those of
-  // PrivilegedConnections::open, and "extension_missing".
+  // plane may offer; "cancelled" when `stop` was requested while it waited for NATS; "threads" when the system has none
+  // to give. Of the control plane also those of PrivilegedConnections::open, and "extension_missing".
   Result<void> start(std::stop_token stop);
   // [may block] Drains until `deadline`. False when a handler never came back: this object must then live as long as
   // the process.

@@ -62,7 +62,7 @@ struct Host::Slot {
   bool enrolled = false;
   // Why an isolated plugin stays down until the next reload; and its last crash.
   std::string quarantined, last_crash;
-  // Of a control plane whose start failed.
+  // Of what may start yet: a control plane, or a plugin that the system had no thread for.
   std::optional<std::chrono::steady_clock::time_point> retry_at;
   std::chrono::milliseconds retry_pause{0}; // before that; 0: it hasn't failed since it was inspected
 

@@ -203,7 +203,9 @@ void Host::lift_quarantine_of_others(Slot &slot) {
 
 void Host::start_failed(Slot &slot, const Error &problem) {
   std::string detail = problem.code + ": " + problem.text();
-  if (slot.is_control_plane() && slot.idle && !is_for_ever(problem)) {
+  const bool passes = problem.code == "threads" || (slot.is_control_plane() && !is_for_ever(problem));
+  const bool costs_a_copy = !slot.idle && slot.config.isolation != Isolation::process;
+  if (passes && !costs_a_copy) {
     slot.retry_pause =
         std::min(slot.retry_pause.count() > 0 ? 2 * slot.retry_pause : kStartRetryMin, config_.start_retry_max);
     slot.retry_at = Clock::now() + slot.retry_pause;
@@ -217,8 +219,7 @@ void Host::retry_starts() {
     if (!slot->retry_at || *slot->retry_at > Clock::now()) continue;
     slot->retry_at.reset();
     if (slot->busy || slot->running || !slot->wanted) continue;
-    log_.write(LogLevel::debug, "starting the control plane again",
-               {{"plugin", name}, {"after_ms", slot->retry_pause.count()}});
+    log_.write(LogLevel::debug, "starting a plugin again", {{"plugin", name}, {"after_ms", slot->retry_pause.count()}});
     activate(*slot);
   }
 }

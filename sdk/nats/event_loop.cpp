@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace {
 
 // Sockets and alarms count from 1. The wake-up is edge-triggered, so it never has to be read.
 constexpr std::uint64_t kWakeId = 0;
+constexpr std::chrono::milliseconds kThreadRetry{250}; // of work that the system has no thread for
 
 int poll_control(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t id) {
   epoll_event event{};
@@ -41,7 +43,12 @@ Result<std::unique_ptr<EventLoop>> EventLoop::start() {
     return fail("event_loop_failed", "epoll", why);
   }
   std::unique_ptr<EventLoop> loop(new EventLoop(epoll, wake));
-  loop->thread_ = std::thread([raw = loop.get()] { raw->run(); });
+  loop->thread_retry_ = loop->add_alarm([raw = loop.get()] { raw->begin_put_off(); });
+  try {
+    loop->thread_ = std::thread([raw = loop.get()] { raw->run(); });
+  } catch (const std::system_error &problem) {
+    return fail("event_loop_failed", "thread", problem.what(), "a thread: more of them for this user");
+  }
   return loop;
 }
 
@@ -58,7 +65,7 @@ EventLoop::~EventLoop() {
     stopping_ = true;
   }
   wake();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   close(epoll_);
   close(wake_);
 }
@@ -303,18 +310,43 @@ void EventLoop::ring_due_alarms() {
 // ---------------------------------------------------------------- threads that may block
 
 void EventLoop::spawn(std::function<void()> work) {
-  std::unique_lock lock(mutex_);
-  reap_workers(lock, false);
-  workers_.emplace_back();
-  auto &worker = workers_.back();
-  worker.thread = std::thread([this, &worker, work = std::move(work)]() mutable {
-    work();
-    work = nullptr; // what it holds may end connections, which need the loop
-    nats_ReleaseThreadMemory();
-    const std::lock_guard end(mutex_);
-    worker.ended = true;
-    worker_ended_.notify_all();
-  });
+  {
+    std::unique_lock lock(mutex_);
+    reap_workers(lock, false);
+    if (begin_worker(work)) return;
+    put_off_.push_back(std::move(work));
+  }
+  set_alarm_if_earlier(thread_retry_, std::chrono::steady_clock::now() + kThreadRetry);
+}
+
+bool EventLoop::begin_worker(std::function<void()> &work) {
+  auto &worker = workers_.emplace_back();
+  worker.work = std::move(work);
+  try {
+    worker.thread = std::thread([this, &worker] {
+      worker.work();
+      worker.work = nullptr; // what it holds may end connections, which need the loop
+      nats_ReleaseThreadMemory();
+      const std::lock_guard end(mutex_);
+      worker.ended = true;
+      worker_ended_.notify_all();
+    });
+    return true;
+  } catch (const std::system_error &) {
+    work = std::move(worker.work);
+    workers_.pop_back();
+    return false;
+  }
+}
+
+void EventLoop::begin_put_off() {
+  {
+    const std::lock_guard lock(mutex_);
+    while (!put_off_.empty() && begin_worker(put_off_.front()))
+      put_off_.pop_front();
+    if (put_off_.empty()) return;
+  }
+  set_alarm_if_earlier(thread_retry_, std::chrono::steady_clock::now() + kThreadRetry);
 }
 
 void EventLoop::reap_workers(std::unique_lock<std::mutex> &lock, bool all) {

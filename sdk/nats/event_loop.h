@@ -14,6 +14,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -38,7 +39,7 @@ public:
   // [may block] Afterwards the loop thread isn't inside `connection` and won't be again.
   void forget(natsConnection *connection);
 
-  // Runs `work` on a thread of its own, which ends with it.
+  // Runs `work` on a thread of its own, which ends with it. When the system has none to give, it is tried again.
   void spawn(std::function<void()> work);
 
   using AlarmId = std::uint64_t;
@@ -66,6 +67,7 @@ private:
     SteadyTime due = kNever;
   };
   struct Worker {
+    std::function<void()> work;
     std::thread thread;
     bool ended = false;
   };
@@ -93,6 +95,8 @@ private:
   void wake() const;
   template <class Change>
   void change_alarm(AlarmId id, Change change);
+  bool begin_worker(std::function<void()> &work); // leaves `work` alone when it is false
+  void begin_put_off();
   void reap_workers(std::unique_lock<std::mutex> &lock, bool all);
 
   const int epoll_;
@@ -105,6 +109,8 @@ private:
   std::map<AlarmId, Alarm> alarms_;
   std::list<Worker> workers_;
   std::condition_variable worker_ended_;
+  std::deque<std::function<void()>> put_off_; // work that no thread could be had for
+  AlarmId thread_retry_ = 0;
   std::uint64_t last_id_ = 0;
   natsConnection *busy_with_ = nullptr;
   AlarmId ringing_ = 0;

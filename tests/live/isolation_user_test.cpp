@@ -1,12 +1,10 @@
 // Isolation by a host that isn't root: its plugins have its own user, so modes and owners of files keep them from
 // nothing, and neither do the kernel's rules about other processes. What is left is Landlock and the filter of system
 // calls. Each attempt is made for real.
+#include "as_nobody.h"
 #include "isolation_bench.h"
 #include <cstddef>
-#include <exception>
 #include <fstream>
-#include <functional>
-#include <grp.h>
 #include <latch>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -23,36 +21,6 @@ using namespace trellis::test;
 namespace {
 
 constexpr char kTrespasser[] = "test.trespasser@v1";
-constexpr unsigned kNobody = 65534;
-
-// Runs it on a thread of its own, and with it everything that it starts: a system call changes the user, or the filter,
-// of its thread alone.
-void on_own_thread(const std::function<void()> &prepare, const std::function<void()> &run) {
-  std::exception_ptr thrown;
-  std::thread thread([&] {
-    try {
-      prepare();
-      run();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-  });
-  thread.join();
-  if (thrown) std::rethrow_exception(thrown);
-}
-
-void become_nobody() {
-  if (::geteuid() != 0) return; // an ordinary user already
-  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, kNobody, kNobody, kNobody) != 0 ||
-      ::syscall(SYS_setresuid, kNobody, kNobody, kNobody) != 0)
-    SKIP("this process can't become another user");
-  ::prctl(PR_SET_DUMPABLE, 1); // it was, and a sanitizer looks into it at the end
-  if (::access(built("trellis-host").c_str(), X_OK) != 0) SKIP("another user can't reach the build folder");
-}
-
-void as_nobody(const std::function<void()> &run) {
-  on_own_thread(become_nobody, run);
-}
 
 // As a kernel without Landlock answers.
 void forget_landlock() {
