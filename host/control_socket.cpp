@@ -24,7 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook{100}; // before it is looked again whether there are descriptors
-constexpr std::size_t kMaxConnections = 16;
 
 class FileDescriptor {
 public:
@@ -173,7 +172,7 @@ private:
       }
       if (fd < 0) return; // closed
       connections_.remove_if([](const Connection &connection) { return connection.over.load(); });
-      if (connections_.size() >= kMaxConnections || !is_ours(fd)) {
+      if (connections_.size() >= actions_.connections_max || !is_ours(fd)) {
         ::close(fd);
         continue;
       }
@@ -228,7 +227,7 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem
   FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   // On Linux the file takes the socket's mode, so there is no moment at which others may connect.
   if (!fd || ::fchmod(fd.get(), 0600) != 0 || ::bind(fd.get(), generic(*address), sizeof(sockaddr_un)) != 0 ||
-      ::listen(fd.get(), static_cast<int>(kMaxConnections)) != 0)
+      ::listen(fd.get(), static_cast<int>(actions.connections_max)) != 0)
     return socket_failure(socket, "the socket can't be made");
   try {
     return std::make_unique<Server>(socket, std::move(fd), std::move(actions));

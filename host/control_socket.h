@@ -2,7 +2,7 @@
 //
 // state_dir/control.sock, a Unix stream socket (0600) that serves its own user and root. A connection carries one
 // request and one answer, each one line of JSON of at most 64 KiB and 16 MiB, and is then closed by the host. A peer
-// that takes longer than 10 s to send the one, or to take the other, is closed unanswered.
+// that takes longer than control_timeout_ms to send the one, or to take the other, is closed unanswered.
 //
 //   {"op":"status"}   {"ok":true, "host":"edge-7", "settled":true, "plugins":[{"name":"inventory", "role":"service",
 //                     "deployment":"inventory", "phase":"running", "detail":"", "contractId":"acme.inventory@v1",
@@ -57,6 +57,7 @@ struct ControlActions {
   std::function<void(std::function<void(const std::vector<MetricFamily> &)>)> metrics;
   std::chrono::milliseconds reload_limit{60'000};
   std::chrono::milliseconds io_limit{10'000}; // for a peer to send its line, and to take its answer; each in all
+  std::size_t connections_max = 16;           // further ones are closed unanswered
 };
 ControlActions control_actions(Host &host);
 

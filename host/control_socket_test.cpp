@@ -1,5 +1,6 @@
 #include "artifact/elf_testing.h"
 #include "control_socket.h"
+#include "tests/support/wait_until.h"
 #include "tests/support/without_threads.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -199,6 +200,20 @@ TEST_CASE("a peer that sends its line a byte at a time is closed when its time i
   }
   CHECK(closed);
   ::close(fd);
+}
+
+TEST_CASE("so many connections are open at once, and further ones are closed") {
+  const TemporaryFolder folder;
+  auto actions = actions_of_a_small_host();
+  actions.connections_max = 2;
+  const auto serving = ControlSocket::open(folder.path(), std::move(actions));
+  REQUIRE(serving);
+  const auto socket = folder.path() / kControlSocketName;
+  const int first = connected_to(socket), second = connected_to(socket);
+  CHECK_FALSE(ask_control_socket(socket, R"({"op":"keys"})", 5s));
+  ::close(first);
+  ::close(second);
+  CHECK(test::wait_until([&] { return ask_control_socket(socket, R"({"op":"keys"})", 5s).has_value(); }));
 }
 
 TEST_CASE("a peer that takes its answer slowly doesn't get all of it when its time is up") {

@@ -194,6 +194,8 @@ std::vector<std::string> needs_restart(const Config &running, const Config &want
   compare("host.connect_retry_max_ms", &Config::connect_retry_max);
   compare("host.health_interval_ms", &Config::health_interval);
   compare("host.isolation_uid_base", &Config::isolation_uid_base);
+  compare("host.control_connections_max", &Config::control_connections_max);
+  compare("host.control_timeout_ms", &Config::control_timeout);
   compare("nats.servers", &Config::nats_servers);
   compare_policy("policy.mode", &PolicyConfig::mode);
   compare_policy("policy.file", &PolicyConfig::file);

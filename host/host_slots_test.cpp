@@ -73,10 +73,13 @@ TEST_CASE("a reload says which keys of the host it doesn't take") {
   wanted.connect_retry_max = 1ms;
   wanted.health_interval = 1ms;
   wanted.isolation_uid_base = 1;
+  wanted.control_connections_max = 1;
+  wanted.control_timeout = 1ms;
   wanted.policy.remote_jwt_life = 1s;
   CHECK(needs_restart(running, wanted) ==
         std::vector<std::string>{"host.log", "host.log_level", "host.connect_retry_max_ms", "host.health_interval_ms",
-                                 "host.isolation_uid_base", "policy.jwt_life_s"});
+                                 "host.isolation_uid_base", "host.control_connections_max", "host.control_timeout_ms",
+                                 "policy.jwt_life_s"});
 }
 
 TEST_CASE("a plugin that the system has no thread for waits for one, and the host goes on") {

@@ -86,7 +86,10 @@ int serve(const host::Config &config, Signals &signals) {
   (*host)->on_progress([&manager](auto progress, const auto &status) { tell(manager, progress, status); });
   const Watchdog watchdog(manager, [&host](auto ping) { (*host)->post(std::move(ping)); });
   signals.forward_to(**host);
-  auto control = host::ControlSocket::open(config.state_dir, host::control_actions(**host));
+  auto actions = host::control_actions(**host);
+  actions.connections_max = config.control_connections_max;
+  actions.io_limit = config.control_timeout;
+  auto control = host::ControlSocket::open(config.state_dir, std::move(actions));
   if (!control) // what the host serves is worth more than being asked about it
     log.warn("no control socket", {{"code", control.error().code}, {"detail", control.error().text()}});
   const bool clean = (*host)->run();

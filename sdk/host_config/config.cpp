@@ -84,6 +84,10 @@ const std::vector<Key<Config>> &host_keys() {
           "isolation_uid_base", &Config::isolation_uid_base, 1000, 0x7FFF'0000,
           "with a host that runs as root: the first of 4096 uids that isolated plugins run as; each host "
           "of a machine needs a range of its own"),
+      number_key<Config>("control_connections_max", &Config::control_connections_max, 1, 1000,
+                         "connections of the control socket at once (`trellis host`); further ones are closed"),
+      duration_key<Config>("control_timeout_ms", &Config::control_timeout, 100, kHour,
+                           "time for a peer of the control socket to send its line, and again to take its answer"),
   };
   return keys;
 }

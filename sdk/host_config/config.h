@@ -78,7 +78,9 @@ struct Config {
   std::chrono::milliseconds start_retry_max{30'000}; // between attempts to start a control plane
   std::chrono::milliseconds health_interval{30'000}; // between heartbeats of a plugin
   std::size_t isolation_uid_base = 90'000;
-  std::vector<std::string> nats_servers; // [nats]
+  std::size_t control_connections_max = 16;          // of the control socket, at once
+  std::chrono::milliseconds control_timeout{10'000}; // for a peer of it to send its line, and to take its answer
+  std::vector<std::string> nats_servers;             // [nats]
   PolicyConfig policy;
   TrustRules trust;                  // [trust], [trust.keys]
   std::vector<PluginConfig> plugins; // in file order

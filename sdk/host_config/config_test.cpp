@@ -71,6 +71,8 @@ TEST_CASE("a small file gets every default") {
   CHECK(config.drain.count() == 10000);
   CHECK(config.connect_retry_max.count() == 5000);
   CHECK(config.start_retry_max.count() == 30000);
+  CHECK(config.control_connections_max == 16);
+  CHECK(config.control_timeout.count() == 10000);
   CHECK(config.trust.signers.empty());
   CHECK_FALSE(config.trust.require_signature);
   CHECK(config.plugins.empty());
@@ -80,7 +82,7 @@ TEST_CASE("every key is read") {
   const std::string pin(64, 'a');
   const auto config = read("[host]\nname = \"edge-7\"\nstate_dir = \"/var/lib/trellis\"\nlog = \"console\"\n"
                            "log_level = \"debug\"\nmax_generations = 3\ndrain_ms = 250\nconnect_retry_max_ms = "
-                           "700\nstart_retry_max_ms = 900\n"
+                           "700\nstart_retry_max_ms = 900\ncontrol_connections_max = 2\ncontrol_timeout_ms = 800\n"
                            "[nats]\nservers = [\"nats://a\", \"nats://b,nats://c\"]\n"
                            "[policy]\nmode = \"static\"\nfile = \"/p.toml\"\n"
                            "[trust]\nsigners = [\"RWQBAgMEBQYHCAECAwQFBgcIAQIDBAUGBwgBAgMEBQYHCAECAwQFBgcI\"]\n"
@@ -97,13 +99,15 @@ TEST_CASE("every key is read") {
   CHECK(config.drain.count() == 250);
   CHECK(config.connect_retry_max.count() == 700);
   CHECK(config.start_retry_max.count() == 900);
+  CHECK(config.control_connections_max == 2);
+  CHECK(config.control_timeout.count() == 800);
   CHECK(config.nats_servers == std::vector<std::string>{"nats://a", "nats://b", "nats://c"});
   CHECK(config.policy.file == "/p.toml");
   CHECK(config.trust.signers.size() == 1);
   REQUIRE(config.plugins.size() == 2);
   CHECK(config.plugins[0].name == "second");
   CHECK_FALSE(config.plugins[0].enabled);
-  CHECK(config.plugins[0].where == "/etc/trellis/trellis.toml:17");
+  CHECK(config.plugins[0].where == "/etc/trellis/trellis.toml:19");
   const auto &first = config.plugins[1];
   CHECK(first.name == "first");
   CHECK(first.path == "/etc/a.so");

@@ -87,6 +87,7 @@ Result<void> IsolatedPlugin::State::begin() {
   wanted.artifact = options.artifact->memfd();
   wanted.hang_timeout = options.settings.hang_timeout;
   wanted.busy_timeout = options.deadline + options.settings.hang_timeout;
+  wanted.unread_max = options.settings.unread_max_mb << 20;
   process = std::make_unique<PluginProcess>(
       std::move(wanted),
       PluginProcess::Events{[this](pid_t pid) { return spawned(pid); },
@@ -325,7 +326,7 @@ std::string IsolatedPlugin::State::report(const PluginProcess::End &end, const s
     last_lines.clear();
   }
   const auto file = write_report(options.state_dir / "crashes", facts);
-  const auto path = file ? file->string() : std::string();
+  auto path = file ? file->string() : std::string();
   {
     const std::lock_guard lock(mutex);
     status.last_crash = iso_time(facts.unix_ms) + " " + cause + (path.empty() ? "" : ", " + path);

@@ -54,6 +54,8 @@ std::vector<Key<Target>> isolation_keys(IsolationSettings Target::*settings) {
                          "isolated: questions of it that wait for somebody else's answer (`call_rpc`, `request`, "
                          "events); further ones are refused with `TRELLIS_E_UNAVAILABLE`"),
       number_key<Target>("questions_max_mb", at(&S::questions_max_mb), 1, kMany, "isolated: their size in all"),
+      number_key<Target>("unread_max_mb", at(&S::unread_max_mb), 73, kMany,
+                         "isolated: what it is sent and hasn't read; then it is ended. One frame may have 72 MiB"),
       number_key<Target>("log_lines_max", at(&S::log_lines_max), 1, kMany,
                          "isolated: lines that it may log or print in ten seconds; the rest is left out and counted"),
       number_key<Target>("log_message_max_kb", at(&S::log_message_max_kb), 1, 1024,

@@ -19,10 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
-constexpr std::size_t kReadsAtOnce = 4;                    // before it is looked after again: it may never stop sending
-constexpr std::size_t kMaxUnsent = std::size_t{256} << 20; // for a process that doesn't read
-constexpr std::size_t kMaxLine = 4096;                     // of what it prints
-constexpr milliseconds kLastWords{1000};                   // from SIGABRT to SIGKILL
+constexpr std::size_t kReadsAtOnce = 4;  // before it is looked after again: it may never stop sending
+constexpr std::size_t kMaxLine = 4096;   // of what it prints
+constexpr milliseconds kLastWords{1000}; // from SIGABRT to SIGKILL
 constexpr milliseconds kNever{60'000};
 
 } // namespace
@@ -97,7 +96,7 @@ void PluginProcess::send_encoded(std::string_view bytes, std::uint64_t session) 
     if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
     if (left.empty()) return;
   }
-  too_much_ = unsent_.size() + left.size() > kMaxUnsent;
+  too_much_ = unsent_.size() + left.size() > options_.unread_max;
   if (!too_much_) unsent_.append(left);
   wake();
 }

@@ -42,7 +42,8 @@ public:
     std::string plugin;
     int artifact = -1; // memfd
     std::chrono::milliseconds hang_timeout{10'000};
-    std::chrono::milliseconds busy_timeout{20'000}; // for all workers busy with others waiting, without progress
+    std::chrono::milliseconds busy_timeout{20'000};  // for all workers busy with others waiting, without progress
+    std::size_t unread_max = std::size_t{256} << 20; // bytes that it is sent and doesn't read
   };
 
   PluginProcess(Options options, Events events);

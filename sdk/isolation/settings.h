@@ -28,6 +28,7 @@ struct IsolationSettings {
   // What it may make the host keep and write: questions whose answers are still to come, and its log.
   std::size_t questions_max = 4096;
   std::size_t questions_max_mb = 128; // two of the largest payloads
+  std::size_t unread_max_mb = 256;    // of what it is sent; then it is ended
   std::size_t log_lines_max = 2000;   // in ten seconds
   std::size_t log_message_max_kb = 8, log_fields_max_kb = 32;
   std::size_t user = 0; // with a root host: the uid to run as; 0: one of its own from uid_base on

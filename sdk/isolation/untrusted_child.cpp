@@ -139,6 +139,12 @@ void take_no_more(Peer &peer, const Frame &frame) {
   }
 }
 
+void stop_reading(Peer &peer, const Frame &frame) {
+  if (frame.kind != FrameKind::rpc) return peer.answer(frame.id);
+  for (;;)
+    ::pause();
+}
+
 // Says more about itself than a name and a version.
 void forge(Peer &peer, const Frame &frame) {
   peer.answer(frame.id);
@@ -164,6 +170,7 @@ void misbehave(std::string_view how) {
                     {"asks-and-waits", &ask_and_wait},
                     {"ends-within-a-line", &end_within_a_line},
                     {"takes-no-more", &take_no_more},
+                    {"stops-reading", &stop_reading},
                     {"logs-much", &log_much},
                     {"forges", &forge}};
   const auto way = ways.find(how);

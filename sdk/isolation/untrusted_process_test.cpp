@@ -246,6 +246,20 @@ TEST_CASE("how many bytes of questions may wait is the table's to say") {
   CHECK(it.host.requests() == 1);
 }
 
+TEST_CASE("how much a process may leave unread is the table's to say") {
+  Isolated it("stops-reading");
+  it.options.settings.unread_max_mb = 73;
+  it.start();
+  const std::string input(std::size_t{30} << 20, 'x');
+  for (trellis_call call = 1; call <= 4; ++call)
+    it.request(call, input);
+  CHECK(wait_until([&] {
+    return std::ranges::any_of(it.host.fields(), [](const auto &fields) {
+      return fields.find("doesn't read what it is sent") != std::string::npos;
+    });
+  }));
+}
+
 TEST_CASE("how many questions may wait is the table's to say") {
   Isolated it("calls-often");
   it.options.settings.questions_max = 3;
