@@ -23,7 +23,7 @@ constexpr char kStarted[] =
     R"({"status":"flow_started","flowId":"01FLOW","loginUrl":"https://t.example/login?flowId=01FLOW"})";
 constexpr LoginTiming kQuick{1ms, 300s};
 
-HttpServer answering(int status, std::string body) {
+HttpServer answering(int status, const std::string &body) {
   return HttpServer([=](const HttpRequest &) { return http_answer(status, body); });
 }
 

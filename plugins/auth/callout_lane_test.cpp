@@ -11,7 +11,6 @@
 using namespace trellis;
 using namespace trellis::auth;
 using auth::testing::Domain;
-using auth::testing::Sent;
 using auth::testing::ServerSide;
 
 namespace {

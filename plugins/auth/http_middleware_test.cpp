@@ -128,7 +128,7 @@ TEST_CASE("limit headers round up to seconds") {
 
 std::string routed(const HttpRequest &asked) {
   HttpRouter router;
-  const auto tell = [](std::string name) {
+  const auto tell = [](const std::string &name) {
     return [name](const HttpRequest &, const HttpRouter::Match &match) {
       auto text = name;
       for (const auto &parameter : match.parameters)

@@ -31,7 +31,8 @@ RpcRequest request_of(const std::string &caller) {
 TEST_CASE("every handler serves an rpc that a contract declares") {
   const auto contracts = builtin_contracts();
   REQUIRE(contracts);
-  for (const auto &[name, handler] : all_rpc_handlers()) {
+  for (const auto &entry : all_rpc_handlers()) {
+    const auto &name = entry.first;
     INFO(name);
     CHECK(std::ranges::any_of(*contracts, [&](const Manifest &contract) { return contract.rpc(name) != nullptr; }));
   }

@@ -40,7 +40,7 @@ struct Setup {
   }
   // A connection of the session; returns its user nkey.
   std::string connected(const SessionKey &key, std::string scope) {
-    const auto user = NkeySeed::generate(NkeyType::user).public_text();
+    auto user = NkeySeed::generate(NkeyType::user).public_text();
     const auto done =
         domain.connections.record({{key.text(), std::move(scope), user}, server.public_text(), ++clients, ""});
     REQUIRE(done);

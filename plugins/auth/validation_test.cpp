@@ -7,6 +7,7 @@
 #include "wire/proof.h"
 #include "wire/ulid.h"
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <limits>
 #include <rapidjson/document.h>
 #include <thread>
@@ -63,8 +64,8 @@ struct Setup {
     std::string proof = {}; // "" = a right one
     bool proof_checked = false;
   };
-  tl::expected<ValidateOutcome, ErrorEnvelope> ask(const SessionKey &key, Ask ask) {
-    const double iat = static_cast<double>(domain.now / 1000) + ask.iat_offset;
+  tl::expected<ValidateOutcome, ErrorEnvelope> ask(const SessionKey &key, const Ask &ask) {
+    const double iat = std::floor(static_cast<double>(domain.now) / 1000) + ask.iat_offset;
     const std::string id = ask.request_id.empty() ? "r" + std::to_string(++requests) : ask.request_id;
     const std::string proof = ask.proof.empty()
                                   ? make_request_proof(key, ask.subject, payload, static_cast<std::int64_t>(iat), id)
@@ -202,7 +203,7 @@ TEST_CASE("only so many lookups are kept, the oldest goes first") {
   Validation small(setup.domain.core, *setup.replay);
   const auto caller = [&](const SessionKey &key) {
     const std::string id = "r" + std::to_string(++setup.requests);
-    const auto iat = static_cast<double>(setup.domain.now / 1000);
+    const auto iat = std::floor(static_cast<double>(setup.domain.now) / 1000);
     return small.validate({key.text(), "", kSubject, id, setup.payload, iat, true, {}}).value().caller;
   };
   const auto user = caller(setup.user), service = caller(setup.service);

@@ -108,7 +108,7 @@ public:
   const std::filesystem::path &path() const { return path_; }
   // Writes a file and returns its path.
   std::string write(const std::string &name, ByteView bytes) const {
-    const auto file = (path_ / name).string();
+    auto file = (path_ / name).string();
     std::ofstream out(file, std::ios::binary);
     out.write(as_text(bytes).data(), static_cast<std::streamsize>(bytes.size()));
     REQUIRE(out.flush());

@@ -64,7 +64,7 @@ TEST_CASE("merging needs keeps a need required and takes the rest from the last"
 TEST_CASE("each resolution looks at its own candidates") {
   const auto user = contract("a@v1", uses("required", "b", "b@v1", kCallB));
   const auto target = contract("b@v1", rpc("B.Get"));
-  const auto answer = [&](KnownContract known, Resolution resolution) {
+  const auto answer = [&](const KnownContract &known, Resolution resolution) {
     const auto analysis = analyze(user, {known}, resolution);
     return analysis ? (analysis->required.surfaces.empty() ? "pending" : "found") : analysis.error().code;
   };

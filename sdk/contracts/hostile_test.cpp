@@ -177,7 +177,7 @@ TEST_CASE("what is beyond a limit costs no memory to speak of") {
   CHECK(!parse_json(large));
   CHECK(!parse_json(deep));
   CHECK(!parse_json(times(R"({"a":)", 4 * kMiB / 5)));
-  CHECK(peak_kib() - before < 32 * 1024);
+  CHECK(peak_kib() - before < 32L * 1024);
 }
 
 TEST_CASE("a manifest of the largest size takes a bounded multiple of it in memory") {
@@ -199,7 +199,7 @@ TEST_CASE("a manifest of the largest size takes a bounded multiple of it in memo
   REQUIRE(text.size() < 4 * kMiB);
   const auto before = peak_kib();
   CHECK(Manifest::parse(text));
-  CHECK(peak_kib() - before < 100 * 4 * 1024); // KiB: a hundredfold, and half of that is what a sanitizer keeps
+  CHECK(peak_kib() - before < 100L * 4 * 1024); // KiB: a hundredfold, and half of that is what a sanitizer keeps
 }
 
 // --------------------------------------------------------------------------------------------------------------- time

@@ -21,6 +21,7 @@ std::atomic<std::size_t> allocations = 0;
 
 #ifdef TRELLIS_SANITIZED
 // Of the sanitizers' allocator_interface.h, which GCC doesn't install.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, std::size_t),
                                                          void (*)(const volatile void *));
 namespace {

@@ -85,7 +85,7 @@ trellis_handler listener() {
 }
 
 // Whether a table of these handlers, each as its size says and nothing behind it, agrees with the contract.
-std::vector<std::string> problems_of(std::vector<trellis_handler> handlers,
+std::vector<std::string> problems_of(const std::vector<trellis_handler> &handlers,
                                      const Manifest &contract = sized_contract()) {
   std::vector<std::unique_ptr<Guarded<trellis_handler>>> guarded;
   std::vector<const trellis_handler *> pointers;

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-HttpServer answering(int status, std::string body, std::string headers = {}) {
+HttpServer answering(int status, const std::string &body, const std::string &headers = {}) {
   return HttpServer([=](const HttpRequest &) { return http_answer(status, body, headers); });
 }
 

@@ -341,7 +341,7 @@ std::pair<std::uint64_t, CreateSettings> receive_settings(HostLink &link) {
   return {first.frame.id, std::move(settings)};
 }
 
-void run_child(std::string plugin, const EntryCheck &check_entry) {
+void run_child(const std::string &plugin, const EntryCheck &check_entry) {
   offer_memory_first();
   ::prctl(PR_SET_NAME, ("iso:" + plugin).c_str()); // the kernel cuts it at 15 bytes
   HostLink link(kChildSocket);

@@ -17,6 +17,6 @@ namespace trellis::isolation {
 using EntryCheck = std::function<Result<void>(const trellis_plugin_entry &entry, std::string_view where)>;
 
 // For main() when argv[1] is kChildArgument. Never returns.
-[[noreturn]] void run_child(std::string plugin, const EntryCheck &check_entry);
+[[noreturn]] void run_child(const std::string &plugin, const EntryCheck &check_entry);
 
 } // namespace trellis::isolation

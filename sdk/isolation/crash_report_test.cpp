@@ -87,7 +87,7 @@ TEST_CASE("the newest reports of a plugin are kept, and those of others left alo
   REQUIRE(write_report(folder, report));
   report.plugin = "echo";
   for (int i = 0; i < 25; ++i) {
-    report.unix_ms = 1'700'000'000'000 + i * 1000;
+    report.unix_ms = 1'700'000'000'000 + i * 1000L;
     const auto file = write_report(folder, report);
     REQUIRE(file);
     struct stat about {};
@@ -105,7 +105,7 @@ TEST_CASE("a report is kept when the clock was set back and all others are of a 
   CrashReport report;
   report.plugin = "echo";
   for (int i = 0; i < 20; ++i) {
-    report.unix_ms = 1'800'000'000'000 + i * 1000;
+    report.unix_ms = 1'800'000'000'000 + i * 1000L;
     REQUIRE(write_report(dir / "crashes", report));
   }
   report.unix_ms = 1'700'000'000'000;

@@ -29,8 +29,9 @@ public:
     pid_ = ::fork();
     if (pid_ == 0) {
       const bool changed = ::setgid(user) == 0 && ::setuid(user) == 0 && ::write(ready[1], "x", 1) == 1;
-      while (changed)
-        ::pause();
+      if (changed)
+        for (;;)
+          ::pause();
       ::_exit(1);
     }
     ::close(ready[1]);

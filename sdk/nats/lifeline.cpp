@@ -347,8 +347,8 @@ void Lifeline::end_finished_links() {
     std::move(rest, replaced_.end(), std::back_inserter(finished));
     replaced_.erase(rest, replaced_.end());
   }
-  for (auto &link : finished)
-    end_link(std::move(link));
+  for (const auto &link : finished)
+    end_link(link);
 }
 
 void Lifeline::end_link(const Link &link) {

@@ -31,7 +31,7 @@ UserClaims answers_only() {
 }
 
 NatsOptions with_users(const OperatorMode &mode, NatsOptions options, std::chrono::seconds life,
-                       UserClaims claims = {}) {
+                       const UserClaims &claims = {}) {
   options.credentials = [&mode, life, claims]() -> Result<ConnectionCredentials> { return mode.user(life, claims); };
   return options;
 }

@@ -13,7 +13,8 @@ namespace trellis::test {
 
 class RequestLoad {
 public:
-  RequestLoad(Transport &transport, std::string subject, int in_flight) : transport_(transport), subject_(subject) {
+  RequestLoad(Transport &transport, std::string subject, int in_flight)
+      : transport_(transport), subject_(std::move(subject)) {
     for (int i = 0; i < in_flight; ++i)
       send();
   }

@@ -290,7 +290,7 @@ TEST_CASE("an answer may come after the control plane was detached") {
   host.attach();
   host.control_plane.keep = true;
   int answered = 0;
-  host.policy.bootstrap(host.request(), [&answered](PolicyAnswer answer) { answered = answer.status; });
+  host.policy.bootstrap(host.request(), [&answered](const PolicyAnswer &answer) { answered = answer.status; });
   host.policy.detach();
   const auto [done, context] = host.control_plane.kept.front();
   done(context, 403, str("{}"));

@@ -219,7 +219,7 @@ bool RemotePolicy::correct_clock(std::int64_t server_now, const Exchange &exchan
 }
 
 // Who was ready keeps the credentials: a control plane that is down refuses nobody.
-PolicyAnswer RemotePolicy::unreachable(std::string message, std::optional<std::chrono::milliseconds> pause) {
+PolicyAnswer RemotePolicy::unreachable(const std::string &message, std::optional<std::chrono::milliseconds> pause) {
   bool waits = false;
   {
     const std::lock_guard lock(mutex_);

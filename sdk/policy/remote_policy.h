@@ -70,7 +70,7 @@ private:
   PolicyAnswer settle(const Principal &principal, Exchange exchange);
   bool correct_clock(std::int64_t server_now, const Exchange &exchange);
   void ask_again_in(std::chrono::milliseconds pause);
-  PolicyAnswer unreachable(std::string message, std::optional<std::chrono::milliseconds> pause);
+  PolicyAnswer unreachable(const std::string &message, std::optional<std::chrono::milliseconds> pause);
   void call_changed();
 
   const RemotePolicyOptions options_;

@@ -50,7 +50,7 @@ struct Service {
   std::shared_ptr<Replies> arrive(const SessionKey &key, std::uint64_t connection = 1) {
     auto message = signed_message(key, feed->method.subject, "{}", kNow, "r" + std::to_string(++requests));
     message.connection_id = connection;
-    const auto frames = message.replies;
+    auto frames = message.replies;
     streams->arrive(*feed, to_message(std::move(message)));
     return frames;
   }

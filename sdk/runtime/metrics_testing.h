@@ -149,8 +149,8 @@ private:
   }
 
   static double read_number(const std::string &line, const std::string &text) {
-    if (text == "+Inf") return INFINITY;
-    if (text == "-Inf") return -INFINITY;
+    if (text == "+Inf") return HUGE_VAL;
+    if (text == "-Inf") return -HUGE_VAL;
     if (text == "NaN") return std::nan("");
     std::size_t used = 0;
     try {

@@ -272,7 +272,8 @@ TEST_CASE("a closed client has ended its calls, and ends every later one at once
   fixture.answer = [](std::size_t) { return failure(transport_error::kNoResponders); };
   std::vector<CallResult> results;
   const auto call = [&] {
-    fixture.client.call(fixture.method, R"({"cents":1})", {}, [&](CallResult result) { results.push_back(result); });
+    fixture.client.call(fixture.method, R"({"cents":1})", {},
+                        [&](CallResult result) { results.push_back(std::move(result)); });
   };
   call();
   CHECK(results.empty()); // it waits for its second attempt

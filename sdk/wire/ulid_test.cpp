@@ -34,7 +34,7 @@ TEST_CASE("ULIDs increase in each of several threads and never repeat") {
     CHECK(std::is_sorted(ulids.begin(), ulids.end()));
     all.insert(ulids.begin(), ulids.end());
   }
-  CHECK(all.size() == 4 * 5000);
+  CHECK(all.size() == std::size_t{4} * 5000);
 }
 
 TEST_CASE("a ULID begins with the time") {

@@ -125,7 +125,7 @@ struct Installation {
     put_session(db, {user.text(), unix_ms_now(), unix_ms_now(), session});
   }
 
-  std::unique_ptr<NatsTransport> open(std::string inbox, std::string creds, std::function<std::string()> token) {
+  std::unique_ptr<NatsTransport> open(std::string inbox, const std::string &creds, std::function<std::string()> token) {
     NatsOptions options;
     options.servers = {server.url()};
     options.inbox_prefix = std::move(inbox);

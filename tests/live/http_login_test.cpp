@@ -76,7 +76,7 @@ struct Site {
         JsonObjectText().text("sessionKey", key.text()).text("sig", key.sign_domain(domain::kBindFlow, flow)).str());
   }
   std::string signed_in() {
-    const auto flow = start();
+    auto flow = start();
     REQUIRE(login(flow, "admin", kPassword).status == 200);
     REQUIRE(member(approve(flow), "status") == "redirect");
     REQUIRE(member(bind(flow), "status") == "bound");
@@ -124,7 +124,7 @@ TEST_CASE("five wrong passwords lock the account for a quarter of an hour, for t
   for (int i = 0; i < 5; ++i)
     CHECK(site.login(flow, "admin", "wrong").status == 403);
   CHECK(site.login(flow, "admin", kPassword).status == 403);
-  site.instance.advance(15 * 60 * 1000);
+  site.instance.advance(std::int64_t{15} * 60 * 1000);
   flow = site.start();
   CHECK(site.login(flow, "admin", kPassword).status == 200);
 }

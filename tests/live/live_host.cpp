@@ -68,7 +68,7 @@ RpcMethod Caller::method(const std::string &contract_id, const std::string &name
 }
 
 CallResult Caller::call(const std::string &contract_id, const std::string &name, const std::string &input,
-                        CallOptions options) {
+                        const CallOptions &options) {
   return client_->call_and_wait(method(contract_id, name), input, options);
 }
 

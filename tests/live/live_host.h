@@ -34,7 +34,7 @@ public:
          std::map<std::string, Manifest> contracts);
 
   CallResult call(const std::string &contract_id, const std::string &name, const std::string &input,
-                  CallOptions options = {});
+                  const CallOptions &options = {});
   RpcMethod method(const std::string &contract_id, const std::string &name) const;
   const SessionKey &key() const { return key_; }
   NatsTransport &transport() { return *transport_; }

@@ -139,8 +139,9 @@ void setup(trellis::Service &service) {
     return trellis::Nothing{};
   });
   service.feed<Room, Heard>("Feeder.Listen",
-                            [rooms](const Room &in, Listener stream) { rooms->join(in.room, stream); });
-  service.feed<Room, Heard>("Feeder.Gated", [rooms](const Room &in, Listener stream) { rooms->join(in.room, stream); });
+                            [rooms](const Room &in, const Listener &stream) { rooms->join(in.room, stream); });
+  service.feed<Room, Heard>("Feeder.Gated",
+                            [rooms](const Room &in, const Listener &stream) { rooms->join(in.room, stream); });
   service.feed<Room, Heard>("Feeder.Fails", [](const Room &, const Listener &stream) {
     stream.emit({"one"});
     throw trellis::Fault("KVError", "no such room", R"({"operation":"get"})");

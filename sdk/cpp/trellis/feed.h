@@ -98,18 +98,18 @@ public:
 
   // `handler`: void(const Input &, Stream<Event>).
   template <class Input, class Event, class Function>
-  void add_stream(std::string name, Function handler) {
-    add(std::move(name), [handler = std::move(handler)](const trellis_feed_request &request,
-                                                        const std::shared_ptr<StreamState> &state) mutable {
+  void add_stream(std::string_view name, Function handler) {
+    add(std::string(name), [handler = std::move(handler)](const trellis_feed_request &request,
+                                                          const std::shared_ptr<StreamState> &state) mutable {
       handler(input_of<Input>(request), Stream<Event>(state));
     });
   }
 
   // `handler`: void(const Input &, Emitter<Event> &), on a thread of the set.
   template <class Input, class Event, class Function>
-  void add_blocking(std::string name, Function handler) {
+  void add_blocking(std::string_view name, Function handler) {
     const auto shared = std::make_shared<const Function>(std::move(handler));
-    add(std::move(name),
+    add(std::string(name),
         [this, shared](const trellis_feed_request &request, const std::shared_ptr<StreamState> &state) {
           const auto input = std::make_shared<const Input>(input_of<Input>(request));
           const bool taken = threads_.run([shared, input, state] {

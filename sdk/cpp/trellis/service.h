@@ -309,8 +309,8 @@ trellis_status create_service(std::string_view contract_id, const trellis_host *
       TRELLIS_ABI_MAJOR,                                                                                               \
       TRELLIS_ABI_MINOR,                                                                                               \
       0,                                                                                                               \
-      {program, sizeof(program) - 1},                                                                                  \
-      {program_version, sizeof(program_version) - 1},                                                                  \
+      {(program), sizeof(program) - 1},                                                                                \
+      {(program_version), sizeof(program_version) - 1},                                                                \
       [](const trellis_host *host, const trellis_plugin **out, trellis_error_sink error) noexcept {                    \
         return trellis::create_service<&setup>(contract_id, host, out, error);                                         \
       }}
