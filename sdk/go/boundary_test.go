@@ -95,6 +95,7 @@ func TestAPanicBecomesAnErrorAndThePluginLivesOn(t *testing.T) {
 				panic("in a goroutine")
 			})
 		})
+		plugin.Feed(service, "A.Watch", func(*plugin.Stream, struct{}) error { runtime.Goexit(); return nil })
 	})
 	defer created.Destroy()
 	created.Call(1, "A.Panics", `{"message":"text"}`)
@@ -108,6 +109,12 @@ func TestAPanicBecomesAnErrorAndThePluginLivesOn(t *testing.T) {
 	created.Call(4, "A.Later", "{}")
 	created.Says(`log 4 the answer's goroutine panicked {"panic":"in a goroutine"`)
 	created.Says("fail 4 UnexpectedError the answer's goroutine panicked: in a goroutine ")
+	created.Call(5, "A.Later", `{"message":"goexit"}`)
+	created.Says(`log 4 the answer's goroutine ended before it returned (runtime.Goexit or panic(nil)) {"panic":"none"`)
+	created.Says("fail 5 UnexpectedError the answer's goroutine ended before it returned (runtime.Goexit or panic(nil)) ")
+	created.Subscribe(6, "A.Watch", "{}")
+	created.Says(`log 4 A.Watch ended before it returned (runtime.Goexit or panic(nil)) {"panic":"none"`)
+	created.Says("fail stream 6 UnexpectedError A.Watch ended before it returned (runtime.Goexit or panic(nil))")
 }
 
 // A nil pointer that is an error, the classic, panics when it is asked for its text.

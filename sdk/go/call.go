@@ -121,15 +121,19 @@ func (p *Pending) Release() {
 // a panic to the runtime, which ends the process.
 func (p *Pending) Go(work func() (any, error)) {
 	go func() {
+		const what = "the answer's goroutine"
 		var output any
-		err := caught(p.host, "the answer's goroutine", func() (err error) {
+		err := errEnded(what)
+		defer func() {
+			if err != nil {
+				_ = p.Fail(err)
+				return
+			}
+			_ = p.Complete(output)
+		}()
+		err = caught(p.host, what, func() (err error) {
 			output, err = work()
 			return err
 		})
-		if err != nil {
-			_ = p.Fail(err)
-			return
-		}
-		_ = p.Complete(output)
 	}()
 }

@@ -96,13 +96,15 @@ func Feed[In any](s *Service, name string, handler func(stream *Stream, in In) e
 	s.feeds[name] = func(stream *Stream, text []byte) {
 		defer stream.cancel() // what else waits for its Done ends with it
 		defer s.streams.remove(stream.id)
-		stream.end(caught(s.host, name, func() error {
+		err := errEnded(name)
+		defer func() { stream.end(err) }()
+		err = caught(s.host, name, func() error {
 			input, err := decode[In](text)
 			if err != nil {
 				return unfitInput(err)
 			}
 			return handler(stream, input)
-		}))
+		})
 	}
 }
 
