@@ -73,8 +73,8 @@ struct Setup {
     return validation.validate({key.text(), proof, ask.subject, id, payload, iat, ask.proof_checked, ask.capabilities});
   }
   auto ask(const SessionKey &key) { return ask(key, Ask{}); }
-  std::string reason(const SessionKey &key, Ask with) {
-    const auto outcome = ask(key, std::move(with));
+  std::string reason(const SessionKey &key, const Ask &with) {
+    const auto outcome = ask(key, with);
     return outcome ? "" : outcome.error().type == "AuthError" ? outcome.error().reason() : outcome.error().type;
   }
   std::string reason(const SessionKey &key) { return reason(key, Ask{}); }

@@ -102,11 +102,11 @@ Result<std::uint64_t> ElfSymbolTables::symbols_in_use(const ElfFile &elf) const 
     return more;
   };
   if (gnu_hash_)
-    if (const auto done = add(symbols_of_gnu_hash(elf, *gnu_hash_)); !done) return done;
+    if (auto done = add(symbols_of_gnu_hash(elf, *gnu_hash_)); !done) return done;
   if (hash_)
-    if (const auto done = add(symbols_of_hash(elf, *hash_)); !done) return done;
-  if (const auto done = add(symbols_of_relocations(elf, rela_, rela_size_)); !done) return done;
-  if (const auto done = add(symbols_of_relocations(elf, jump_rela_, jump_rela_size_)); !done) return done;
+    if (auto done = add(symbols_of_hash(elf, *hash_)); !done) return done;
+  if (auto done = add(symbols_of_relocations(elf, rela_, rela_size_)); !done) return done;
+  if (auto done = add(symbols_of_relocations(elf, jump_rela_, jump_rela_size_)); !done) return done;
   return symbols;
 }
 

@@ -64,8 +64,8 @@ struct Site {
     caller = live.connect(live.sign_in(caller_contract("test.ward-caller@v1", kWard, {"Ward.Do", "Ward.Health"})));
   }
 
-  CallResult ask(const std::string &what, CallOptions options = {}) {
-    auto answer = caller->call(kWard, "Ward.Do", R"({"what":")" + what + "\"}", std::move(options));
+  CallResult ask(const std::string &what, const CallOptions &options = {}) {
+    auto answer = caller->call(kWard, "Ward.Do", R"({"what":")" + what + "\"}", options);
     if (!answer) UNSCOPED_INFO(what + ": " + error_text(answer));
     return answer;
   }

@@ -77,7 +77,7 @@ struct Market {
 
   CallResult call(const std::string &rpc, const std::string &input, CallOptions options = {}) {
     options.timeout = 10s;
-    return clerk->call(kTill, rpc, input, std::move(options));
+    return clerk->call(kTill, rpc, input, options);
   }
   // The receipt.
   std::string sell(const std::string &sku, int quantity, CallOptions options = {}) {

@@ -41,7 +41,7 @@ int open_output(const std::filesystem::path &path) {
 
 } // namespace
 
-Process::Process(std::vector<std::string> argv, std::filesystem::path output) {
+Process::Process(const std::vector<std::string> &argv, const std::filesystem::path &output) {
   const int fd = open_output(output);
   pid_ = launch(argv, fd, fd);
   ::close(fd);

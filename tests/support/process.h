@@ -15,7 +15,7 @@ namespace trellis::test {
 class Process {
 public:
   // argv[0] is the program's path. Its stdout and stderr go to `output`, appended. Throws when it can't be started.
-  Process(std::vector<std::string> argv, std::filesystem::path output);
+  Process(const std::vector<std::string> &argv, const std::filesystem::path &output);
   ~Process(); // SIGKILL when it still runs
   Process(const Process &) = delete;
   Process &operator=(const Process &) = delete;

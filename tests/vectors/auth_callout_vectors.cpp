@@ -44,7 +44,7 @@ void set_member(JsonDocument &object, std::string_view name, JsonValue value) {
 
 std::string connect_token(const Input &request, const Caller &caller, std::int64_t now) {
   const auto *offset = request.find("iatOffset");
-  const double iat = static_cast<double>(now / 1000) + (offset ? offset->GetDouble() : 0);
+  const double iat = std::floor(static_cast<double>(now) / 1000) + (offset ? offset->GetDouble() : 0);
   const std::string digest = request.text_or("contractDigest", caller.digest);
   const std::string domain = request.text_or("domain", "nats-connect");
   const std::string signed_digest = request.text_or("signedDigest", digest);

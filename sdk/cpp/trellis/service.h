@@ -312,5 +312,5 @@ trellis_status create_service(std::string_view contract_id, const trellis_host *
       {(program), sizeof(program) - 1},                                                                                \
       {(program_version), sizeof(program_version) - 1},                                                                \
       [](const trellis_host *host, const trellis_plugin **out, trellis_error_sink error) noexcept {                    \
-        return trellis::create_service<&setup>(contract_id, host, out, error);                                         \
+        return trellis::create_service<&(setup)>(contract_id, host, out, error);                                       \
       }}
