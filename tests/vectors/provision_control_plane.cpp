@@ -107,7 +107,7 @@ std::string ProvisionControlPlane::accept_plan(const std::string &deployment, co
                                                          .text("expectedDigest", contract.digest())
                                                          .str(),
                                                      kDecider));
-  const std::string classification(string_member(reply["plan"], "classification"));
+  std::string classification(string_member(reply["plan"], "classification"));
   const bool migration = classification == "migration";
   JsonObjectText input;
   input.text("planId", string_member(reply["plan"], "planId"));

@@ -57,7 +57,7 @@ public:
     return [this, has_namespace, first = true]() mutable {
       if (std::exchange(first, false) && !has_namespace) return namespace_;
       if (queues_.empty()) throw std::runtime_error("more queues than generatedQueueTokens");
-      const std::string token = queues_.front();
+      auto token = queues_.front();
       queues_.pop_front();
       return token;
     };
