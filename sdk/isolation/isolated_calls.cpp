@@ -15,8 +15,8 @@ using State = IsolatedPlugin::State;
 
 std::size_t size_of(const ReceivedFrame &received) {
   const auto &frame = received.frame;
-  return received.bytes.size() + frame.numbers.size() * sizeof frame.numbers[0] +
-         frame.texts.size() * sizeof frame.texts[0];
+  return received.bytes.size() + frame.numbers.size() * sizeof(std::uint64_t) +
+         frame.texts.size() * sizeof(std::string_view);
 }
 
 // The question and what its answer needs; lives until the answer is on its way.
