@@ -342,6 +342,7 @@ bool EventLoop::begin_worker(std::function<void()> &work) {
 void EventLoop::begin_put_off() {
   {
     const std::lock_guard lock(mutex_);
+    if (stopping_) return; // nobody would wait for them any more
     while (!put_off_.empty() && begin_worker(put_off_.front()))
       put_off_.pop_front();
     if (put_off_.empty()) return;
