@@ -149,7 +149,7 @@ struct Generation::State {
   void keep(const Error &problem) { last_problem.set({unix_ms_now(), problem.code + ": " + problem.text()}); }
 };
 
-// Throws std::system_error when the system has no thread to give.
+// Throws std::system_error, as when the system has no thread to give.
 Result<void> Generation::State::begin(const std::stop_token &stop) {
   auto done = create();
   if (done) done = connect(stop);
@@ -412,8 +412,11 @@ Result<void> Generation::start(std::stop_token stop) {
   Result<void> done;
   try {
     done = state_->begin(stop);
-  } catch (const std::system_error &problem) { // of a thread, or of a lock without memory
-    done = fail("threads", state_->config.name, problem.what(), "more threads for the host's user");
+  } catch (const std::system_error &problem) {
+    if (problem.code() == std::errc::resource_unavailable_try_again)
+      done = fail("threads", state_->config.name, problem.what(), "more threads for the host's user");
+    else
+      done = fail("start_failed", state_->config.name, problem.what());
   }
   if (!done) this->stop(Clock::now());
   return done;
