@@ -262,6 +262,7 @@ Result<void> Connection::publish_with_headers(const Outbound &message) {
   for (const auto &[name, value] : *message.headers) {
     if (!is_sendable_header(name, value))
       return fail(transport_error::kInvalid, subject, "header " + name + " can't be sent");
+    if (value.empty()) continue; // nats.c 3.4 reads the next header's line as the value of an empty one
     if (status == NATS_OK) status = natsMsgHeader_Add(raw, name.c_str(), value.c_str());
   }
   if (status == NATS_OK) status = natsConnection_PublishMsg(connection_, raw);

@@ -18,6 +18,7 @@
 
 namespace trellis {
 
+// A header with an empty value isn't sent: to header() it is the same as none.
 struct Header {
   std::string name; // compared case-sensitively (06 §2)
   std::string value;
