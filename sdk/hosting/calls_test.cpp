@@ -2,6 +2,7 @@
 
 #include "hosting/workers.h"
 #include "runtime/rpc_fixture.h"
+#include "tests/support/assertion_thread.h"
 #include "tests/support/wait_until.h"
 #include <algorithm>
 #include <atomic>
@@ -133,15 +134,19 @@ struct Plugin {
 // A plugin that answers every request at once.
 struct EchoPlugin : Plugin {
   explicit EchoPlugin(CallLimits limits) : Plugin(limits) {
-    on_request = [this](const trellis_request &request) { CHECK(complete(request.call) == TRELLIS_OK); };
+    on_request = [this](const trellis_request &request) { refused += complete(request.call) == TRELLIS_OK ? 0 : 1; };
   }
+  ~EchoPlugin() { CHECK(refused == 0); }
+  std::atomic<int> refused = 0; // answers
 };
 
 } // namespace
 
 TEST_CASE("a request reaches the handler with all that the ABI promises") {
+  Gate checked;
   Plugin plugin({});
-  plugin.on_request = [&](const trellis_request &request) {
+  const auto check = [&](const trellis_request &request) {
+    const AssertionsHere here;
     CHECK(request.size == sizeof(trellis_request));
     CHECK(view(request.surface) == "Billing.Charge");
     CHECK(view(request.input) == R"({"cents":1})");
@@ -158,9 +163,14 @@ TEST_CASE("a request reaches the handler with all that the ABI promises") {
     CHECK(plugin.calls->state(request.call) == TRELLIS_OK);
     CHECK(plugin.complete(request.call) == TRELLIS_OK);
   };
+  plugin.on_request = [&](const trellis_request &request) {
+    check(request);
+    checked.open();
+  };
   auto message = plugin.rpc.message();
   set_header(message, "traceparent", kTraceparent);
   plugin.send(message);
+  checked.wait();
   CHECK(plugin.code_of(0).empty());
   CHECK(plugin.calls->stop(soon()));
 }
@@ -374,10 +384,11 @@ TEST_CASE("a reply that can't be sent is reported") {
 TEST_CASE("an answer may come from any thread, also while the handler is still running") {
   Gate answered;
   Plugin plugin({});
+  trellis_status taken = TRELLIS_E_GONE;
   std::thread other;
   plugin.on_request = [&](const trellis_request &request) {
     other = std::thread([&, call = request.call] {
-      CHECK(plugin.complete(call) == TRELLIS_OK);
+      taken = plugin.complete(call);
       answered.open();
     });
     answered.wait();
@@ -386,6 +397,7 @@ TEST_CASE("an answer may come from any thread, also while the handler is still r
   CHECK(plugin.code_of(0).empty());
   CHECK(plugin.calls->stop(soon()));
   other.join();
+  CHECK(taken == TRELLIS_OK);
 }
 
 TEST_CASE("of several answers on several threads exactly one is taken") {
@@ -439,11 +451,13 @@ TEST_CASE("stopping answers what is left; answers after it are gone") {
   plugin.send();
   const auto call = plugin.handle_of(0);
   plugin.send(); // waits for the worker
-  std::thread stopping([&] { CHECK(plugin.calls->stop(soon())); });
+  bool stopped = false;
+  std::thread stopping([&] { stopped = plugin.calls->stop(soon()); });
   CHECK(plugin.code_of(0) == kStoppingCode);
   CHECK(plugin.code_of(1) == kStoppingCode);
   gate.open();
   stopping.join();
+  CHECK(stopped);
   CHECK(plugin.complete(call) == TRELLIS_E_GONE);
   CHECK(plugin.handles.size() == 1);
   plugin.send(); // after the stop

@@ -18,7 +18,7 @@ TEST_CASE("a closed gate lets nobody in") {
 TEST_CASE("closing waits for the call that is inside") {
   Gate gate;
   std::promise<void> inside, go_on;
-  bool finished = false;
+  bool finished = false, waited = false;
   std::thread caller([&] {
     gate.pass([&] {
       inside.set_value();
@@ -29,9 +29,10 @@ TEST_CASE("closing waits for the call that is inside") {
   inside.get_future().wait();
   std::thread closer([&] {
     gate.close();
-    CHECK(finished);
+    waited = finished;
   });
   go_on.set_value();
   closer.join();
   caller.join();
+  CHECK(waited);
 }

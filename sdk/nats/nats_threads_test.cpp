@@ -133,11 +133,12 @@ TEST_CASE("rotations under load from several threads lose nothing") {
   const auto echo = service->subscribe("echo", "workers", [](MessagePtr message) { (void)message->respond("ok"); });
   REQUIRE(service->flush(5s));
   RequestLoad load(*client, "echo", 8);
+  bool rotated = true;
   std::thread rotating([&] {
     for (std::uint64_t i = 1; i <= 10; ++i) {
       service->rotate();
       client->rotate();
-      CHECK(wait_until([&] { return service->counts().rotations >= i; }));
+      rotated = wait_until([&] { return service->counts().rotations >= i; }) && rotated;
     }
   });
   for (int i = 0; i < 200; ++i) {
@@ -145,6 +146,7 @@ TEST_CASE("rotations under load from several threads lose nothing") {
     CHECK(passing);
   }
   rotating.join();
+  CHECK(rotated);
   load.finish();
   CHECK(load.failures().empty());
 }

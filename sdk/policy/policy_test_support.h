@@ -52,9 +52,7 @@ private:
 inline constexpr std::int64_t kNow = 1760000000; // seconds
 
 inline Manifest contract_of(const std::string &text) {
-  auto manifest = Manifest::parse(text);
-  REQUIRE(manifest);
-  return *manifest;
+  return std::move(Manifest::parse(text).value());
 }
 
 // A contract with the rpcs in `rpc` (JSON members) and further members.
@@ -89,9 +87,7 @@ inline std::string caller(const SessionKey &key, const std::string &uses, const 
 }
 
 inline JsonDocument json_of(std::string_view text) {
-  auto document = parse_json(text);
-  REQUIRE(document);
-  return std::move(*document);
+  return std::move(parse_json(text).value());
 }
 
 // A policy whose clock stands still, and one service instance that asks it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "live_host.h"
+#include "support/assertion_thread.h"
 #include <catch2/catch_test_macros.hpp>
 #include <exception>
 #include <functional>
@@ -20,6 +21,7 @@ inline constexpr unsigned kNobody = 65534;
 inline void on_own_thread(const std::function<void()> &prepare, const std::function<void()> &run) {
   std::exception_ptr thrown;
   std::thread thread([&] {
+    const AssertionsHere here;
     try {
       prepare();
       run();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "store/database.h"
+#include "support/assertion_thread.h"
 #include "support/temp_dir.h"
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
@@ -31,6 +32,7 @@ public:
   template <class Fn>
   void write(Fn change) {
     const Result<void> done = db_->write([&](Writer &db) -> Result<void> {
+      const test::AssertionsHere here; // the store's writer, while the test waits
       change(db);
       return {};
     });
