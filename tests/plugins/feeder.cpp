@@ -15,8 +15,8 @@ TRELLIS_CONTRACT({
     "Told": {"type": "object", "required": ["sent", "gone", "busy", "refused"], "properties": {
       "sent": {"type": "integer"}, "gone": {"type": "integer"}, "busy": {"type": "integer"},
       "refused": {"type": "integer"}}},
-    "Stats": {"type": "object", "required": ["open", "cancelled"], "properties": {
-      "open": {"type": "integer"}, "cancelled": {"type": "integer"}}},
+    "Stats": {"type": "object", "required": ["open", "joined", "cancelled"], "properties": {
+      "open": {"type": "integer"}, "joined": {"type": "integer"}, "cancelled": {"type": "integer"}}},
     "Heard": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "maxLength": 4000000}}},
     "Count": {"type": "object", "required": ["from"], "properties": {"from": {"type": "integer"}}},
     "Number": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
@@ -61,9 +61,10 @@ struct Told {
                  trellis::field("busy", &Told::busy), trellis::field("refused", &Told::refused));
 };
 struct Stats {
-  std::int64_t open = 0, cancelled = 0;
+  std::int64_t open = 0, joined = 0, cancelled = 0;
   static constexpr auto fields =
-      std::tuple(trellis::field("open", &Stats::open), trellis::field("cancelled", &Stats::cancelled));
+      std::tuple(trellis::field("open", &Stats::open), trellis::field("joined", &Stats::joined),
+                 trellis::field("cancelled", &Stats::cancelled));
 };
 struct Heard {
   std::string text;
@@ -87,6 +88,7 @@ public:
     {
       const std::lock_guard lock(mutex_);
       streams_.emplace_back(room, stream);
+      ++joined_;
     }
     stream.on_cancel([this, id = stream.id()] { leave(id); });
   }
@@ -107,7 +109,7 @@ public:
 
   Stats stats() const {
     const std::lock_guard lock(mutex_);
-    return {static_cast<std::int64_t>(streams_.size()), cancelled_};
+    return {static_cast<std::int64_t>(streams_.size()), joined_, cancelled_};
   }
 
 private:
@@ -126,7 +128,7 @@ private:
 
   mutable std::mutex mutex_; // guards what follows
   std::vector<std::pair<std::string, Listener>> streams_;
-  std::int64_t cancelled_ = 0;
+  std::int64_t joined_ = 0, cancelled_ = 0;
 };
 
 void setup(trellis::Service &service) {
