@@ -115,7 +115,7 @@ TEST_CASE("an rpc's event reaches live listeners and the durable group, which re
   const auto begun = std::chrono::steady_clock::now();
   REQUIRE(site.call("Events.Publish", said("once-c")));
   CHECK(journal.has("done once-c 2"));
-  CHECK(std::chrono::steady_clock::now() - begun >= 400ms);
+  CHECK(std::chrono::steady_clock::now() - begun >= 2s);
 
   // Fails for ever: given up after max_deliver, said, and the next one is handled.
   REQUIRE(site.call("Events.Publish", said("fail-d")));

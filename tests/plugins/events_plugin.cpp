@@ -51,7 +51,7 @@ TRELLIS_CONTRACT({
     "Test.Ignored": {"version": "v1", "subject": "events.v1.Test.Ignored", "event": {"schema": "Any"}}
   },
   "eventConsumers": {
-    "ledger": {"self": ["Test.Ticked"], "maxDeliver": 3, "backoffMs": [400, 400]},
+    "ledger": {"self": ["Test.Ticked"], "maxDeliver": 3, "backoffMs": [2000, 2000]},
     "idle": {"self": ["Test.Ignored"]}
   },
   "rpc": {
@@ -100,11 +100,11 @@ void note(const std::string &journal, const std::string &line) {
 }
 
 #ifndef LIVE_ONLY
-// "fail…" fails always, "once…" the first time, "slow…" takes a second and a half.
+// "fail…" fails always, "once…" the first time, "slow…" takes longer than the acknowledgement may.
 void behave(const std::string &message, std::uint32_t delivery) {
   if (message.starts_with("fail") || (message.starts_with("once") && delivery == 1))
     throw std::runtime_error("told to fail by " + message);
-  if (message.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  if (message.starts_with("slow")) std::this_thread::sleep_for(std::chrono::seconds(3));
 }
 #endif
 
