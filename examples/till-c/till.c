@@ -53,7 +53,7 @@ TRELLIS_CONTRACT({
       "event": {"schema": "Sold"}
     }
   },
-  "eventConsumers": {"books": {"self": ["Till.Sold"], "maxDeliver": 3, "backoffMs": [200, 200]}},
+  "eventConsumers": {"books": {"self": ["Till.Sold"], "maxDeliver": 3, "backoffMs": [1000, 1000]}},
   "feeds": {
     "Till.Watch": {
       "version": "v1",
