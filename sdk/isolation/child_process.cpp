@@ -26,6 +26,9 @@ constexpr const char *kEnvironment[] = {"PATH",         "LANG",          "LC_ALL
                                         "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
 tl::unexpected<Error> failure(const char *what, int problem) {
+  if (problem == EAGAIN)
+    return trellis::fail("threads", what, "the system has no process to give",
+                         "fewer processes and threads of the host's user");
   return trellis::fail("isolation_spawn", what, std::strerror(problem));
 }
 

@@ -39,8 +39,8 @@ struct ChildProcess {
   OwnedFd pidfd, socket, output, crash_area; // socket and output don't block
 };
 
-// The calling thread has to live as long as the child: the kernel kills the child when that thread ends. Error
-// "isolation_spawn".
+// The calling thread has to live as long as the child: the kernel kills the child when that thread ends. Errors
+// "isolation_spawn", and "threads" when the host's user may have no further process.
 Result<ChildProcess> spawn_child(const std::string &plugin, int artifact);
 
 void send_signal(const ChildProcess &child, int signal);

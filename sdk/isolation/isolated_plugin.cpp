@@ -218,6 +218,7 @@ void IsolatedPlugin::State::create_failed(const Error &why) {
     first = phase == Phase::creating;
   }
   if (first) return give_up(why);
+  if (why.code == "threads") lacking = why;
   process->end_at(Clock::now(), why.code + ": " + why.message);
 }
 
@@ -231,6 +232,7 @@ void IsolatedPlugin::State::started(const Frame &answer) {
   KeptError words;
   if (deliver_answer(answer, {}, words.sink()) != TRELLIS_OK)
     return process->end_at(Clock::now(), "its start failed: " + words.text("without a reason"));
+  lacked = 0;
   std::deque<Held> arrived;
   {
     const std::lock_guard lock(mutex);
@@ -262,12 +264,32 @@ std::optional<milliseconds> IsolatedPlugin::State::ended(const PluginProcess::En
     const bool surprising = phase != Phase::ended && !by_itself && end.reason.empty();
     const bool first = phase == Phase::creating || phase == Phase::created;
     lock.unlock();
-    if (surprising || (first && phase != Phase::ended)) report(end, end.text);
-    give_up({"process_ended", options.name, end.text, {}, {}});
+    if (!end.unspawned && (surprising || (first && phase != Phase::ended))) report(end, end.text);
+    give_up(end.unspawned.value_or(Error{"process_ended", options.name, end.text, {}, {}}));
     leave_group();
     return std::nullopt;
   }
+  if (const auto why = end.unspawned ? end.unspawned : std::exchange(lacking, std::nullopt)) return lacks(*why, lock);
   return crashed(end, lock);
+}
+
+// The pause before the first, second, ... attempt to have a process again.
+milliseconds IsolatedPlugin::State::pause_before(std::size_t attempt) const {
+  auto pause = options.settings.restart_backoff;
+  for (std::size_t i = 1; i < attempt && pause < options.settings.restart_backoff_max; ++i)
+    pause *= 2;
+  return std::min(pause, options.settings.restart_backoff_max);
+}
+
+// After a crash the system had no process or thread to give, which is no fault of the plugin: no reason for quarantine.
+milliseconds IsolatedPlugin::State::lacks(const Error &why, std::unique_lock<std::mutex> &lock) {
+  const auto pause = pause_before(++lacked);
+  restart_at = Clock::now() + pause;
+  lock.unlock();
+  leave_group();
+  log(TRELLIS_LOG_WARN, "the plugin's process can't be started; it is tried again",
+      JsonObjectText().text("why", why.text()).number("after_ms", pause.count()).str());
+  return pause;
 }
 
 std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::End &end,
@@ -280,10 +302,7 @@ std::optional<milliseconds> IsolatedPlugin::State::crashed(const PluginProcess::
   while (!crashes.empty() && now - crashes.front() > wanted.crash_loop_window)
     crashes.pop_front();
   const auto recent = crashes.size();
-  auto pause = wanted.restart_backoff;
-  for (std::size_t i = 1; i < recent && pause < wanted.restart_backoff_max; ++i)
-    pause *= 2;
-  pause = std::min(pause, wanted.restart_backoff_max);
+  const auto pause = pause_before(recent);
   restart_at = now + pause;
   lock.unlock();
 

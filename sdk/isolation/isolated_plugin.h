@@ -44,7 +44,7 @@ public:
 
   // [may block] Starts the process and makes the instance in it. `host` outlives this object. Errors:
   // "isolation_exposed" when it could read the host's files, "isolation_folder", "isolation_spawn", "sandbox",
-  // "create_failed" and those of loading.
+  // "threads" when the host's user may have no further process or thread, "create_failed" and those of loading.
   static Result<std::unique_ptr<IsolatedPlugin>> create(Options options, const trellis_host *host);
   ~IsolatedPlugin(); // ends the process
   IsolatedPlugin(const IsolatedPlugin &) = delete;

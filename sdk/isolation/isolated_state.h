@@ -92,6 +92,8 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   std::filesystem::path group; // of the process; "" without
   Clock::time_point log_window;
   std::size_t logged = 0, unlogged = 0;
+  std::optional<Error> lacking; // what the system didn't give to the process that is to end for it
+  std::size_t lacked = 0;       // attempts in a row that failed for it
 
   std::unique_ptr<TaskThreads> waiting;   // host functions that wait; ended before the last of this goes
   std::unique_ptr<PluginProcess> process; // its thread uses the rest
@@ -112,6 +114,8 @@ struct IsolatedPlugin::State : std::enable_shared_from_this<IsolatedPlugin::Stat
   void started(const Frame &answer);
   std::optional<std::chrono::milliseconds> ended(const PluginProcess::End &end);
   std::optional<std::chrono::milliseconds> crashed(const PluginProcess::End &end, std::unique_lock<std::mutex> &lock);
+  std::chrono::milliseconds lacks(const Error &why, std::unique_lock<std::mutex> &lock);
+  std::chrono::milliseconds pause_before(std::size_t attempt) const;
   std::string report(const PluginProcess::End &end, const std::string &cause);
   void leave_group();
   void give_up(const Error &why);

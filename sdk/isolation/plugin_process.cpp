@@ -49,8 +49,9 @@ Result<void> PluginProcess::begin() {
   try {
     thread_ = std::thread([this] { run(); });
     return {};
-  } catch (const std::system_error &) {
-    return trellis::fail("isolation_spawn", options_.plugin, "the system has no thread to look after its process",
+  } catch (const std::system_error &problem) {
+    return trellis::fail(problem.code() == std::errc::resource_unavailable_try_again ? "threads" : "isolation_spawn",
+                         options_.plugin, "the system has no thread to look after its process",
                          "fewer processes and threads of the host's user");
   }
 }
@@ -120,6 +121,7 @@ void PluginProcess::run() {
     if (auto child = spawn_child(options_.plugin, options_.artifact)) {
       end = supervise(std::move(*child));
     } else {
+      end.unspawned = child.error();
       end.reason = end.text = child.error().text();
     }
     const auto wait = events_.on_end(end);
@@ -191,7 +193,10 @@ PluginProcess::End PluginProcess::supervise(ChildProcess child) {
     end_at_.reset();
   }
   pid_ = -1;
-  End end{isolation::wait_for_end(session.child), read_crash_area(session.child.crash_area.get()), session.reason, {}};
+  End end;
+  end.status = isolation::wait_for_end(session.child);
+  end.facts = read_crash_area(session.child.crash_area.get());
+  end.reason = session.reason;
   end.text = end_text(end.status.code, end.status.status, end.facts);
   if (!end.reason.empty()) end.text = end.reason + "; " + end.text;
   return end;

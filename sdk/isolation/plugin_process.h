@@ -27,8 +27,9 @@ public:
   struct End {
     ChildEnd status;
     std::optional<CrashFacts> facts;
-    std::string reason; // why the host ended it; "" when it wasn't the host
-    std::string text;   // all of that in words
+    std::string reason;             // why the host ended it; "" when it wasn't the host
+    std::string text;               // all of that in words
+    std::optional<Error> unspawned; // there was no process at all
   };
   // All called on the supervising thread.
   struct Events {
@@ -51,7 +52,7 @@ public:
   PluginProcess(const PluginProcess &) = delete;
   PluginProcess &operator=(const PluginProcess &) = delete;
 
-  // Once: starts the thread. Error "isolation_spawn" when the system has none to give.
+  // Once: starts the thread. Errors "threads" when the host's user may have none, "isolation_spawn".
   Result<void> begin();
   // [thread-safe] The number of the process that runs now, or ran last: 1 for the first.
   std::uint64_t session() const { return session_.load(); }
