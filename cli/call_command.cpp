@@ -20,7 +20,7 @@ constexpr milliseconds kConnectLimit{5000};
 CallResult perform(const CallArguments &arguments, const CallTarget &target, NatsLoop &loop, Transport &transport,
                    std::ostream &notes) {
   if (is_diagnostic(arguments)) return run_diagnostic(arguments, target, loop, transport, notes);
-  RpcClient client(transport, target.key, [] { return unix_ms_now() / 1000; });
+  RpcClient client(transport, target.key, target.now);
   CallOptions options;
   options.timeout = milliseconds(arguments.timeout_ms);
   options.request_id = arguments.request_id;

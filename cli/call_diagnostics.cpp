@@ -133,7 +133,7 @@ Result<void> check_diagnostics(const CallArguments &arguments) {
 
 CallResult run_diagnostic(const CallArguments &arguments, const CallTarget &target, NatsLoop &loop,
                           Transport &transport, std::ostream &notes) {
-  const std::int64_t now = unix_ms_now() / 1000;
+  const std::int64_t now = target.now();
   const std::int64_t iat = arguments.expired ? now - kFreshnessSeconds - 1 : now;
   const std::string request_id = arguments.request_id.empty() ? new_ulid() : arguments.request_id;
   auto request = sign_request(target.method, arguments.input, target.key, iat, request_id);

@@ -88,17 +88,17 @@ bool is_file(const std::string &name) {
   return !name.empty() && std::filesystem::is_regular_file(name, ignored);
 }
 
-bool is_expired(const LoginSession &session) {
+bool is_expired(const LoginSession &session, const ServerClock &clock) {
   std::int64_t expires = 0;
-  return parse_iso_time(session.expires, expires) && expires <= unix_ms_now();
+  return parse_iso_time(session.expires, expires) && expires <= clock.now() * 1000;
 }
 
 // The stored session for this contract at this control plane, or a new login.
 Result<LoginSession> session_for(const Participant &participant, const std::string &url, const std::string &rpc,
-                                 Output &out) {
+                                 const ServerClock &clock, Output &out) {
   const auto file = call_session_file(participant.digest);
   auto stored = load_session(file);
-  if (stored && stored->trellis_url == url && !is_expired(*stored)) return stored;
+  if (stored && stored->trellis_url == url && !is_expired(*stored, clock)) return stored;
   if (!stored && stored.error().code != "session_absent") return stored;
   out.err() << "Calling " << printable(rpc) << " needs a login of its own." << std::endl;
   auto fresh = log_in(url, SessionKey::generate(), participant, out);
@@ -156,13 +156,14 @@ Result<Participant> call_participant(std::string_view contract_id, std::string_v
 Result<CallTarget> call_with_login(const CallArguments &arguments, Output &out) {
   auto entered = sign_in(out);
   if (!entered) return tl::unexpected(explain_session_error(entered.error(), admin_session_file()));
+  const auto clock = entered->plane->clock();
   auto found = find_surface(*entered->plane, arguments);
   if (!found) return tl::unexpected(found.error());
   const auto participant = call_participant(found->contract_id, arguments.rpc, arguments.is_feed);
   if (!participant) return tl::unexpected(participant.error());
-  auto session = session_for(*participant, entered->session.trellis_url, arguments.rpc, out);
+  auto session = session_for(*participant, entered->session.trellis_url, arguments.rpc, *clock, out);
   if (!session) return tl::unexpected(session.error());
-  auto credentials = session_credentials(*session);
+  auto credentials = session_credentials(*session, clock);
   if (!credentials) return tl::unexpected(credentials.error());
   return CallTarget{session_servers(*session),
                     std::move(*credentials),
@@ -170,7 +171,8 @@ Result<CallTarget> call_with_login(const CallArguments &arguments, Output &out) 
                     std::move(found->method),
                     std::move(found->feed),
                     std::nullopt,
-                    call_session_file(participant->digest)};
+                    call_session_file(participant->digest),
+                    [clock] { return clock->now(); }};
 }
 
 } // namespace trellis::cli

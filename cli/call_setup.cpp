@@ -141,7 +141,8 @@ CallTarget target_of(CallSetup setup) {
           std::move(setup.method),
           std::move(setup.feed),
           std::move(setup.config),
-          {}};
+          {},
+          [] { return unix_ms_now() / 1000; }};
 }
 
 } // namespace trellis::cli

@@ -44,6 +44,7 @@ struct CallTarget {
   std::shared_ptr<const FeedMethod> feed; // of `trellis feed`
   std::optional<host::Config> config;     // of static policy, whose files --reply-outside needs
   std::filesystem::path session_file;     // of a login session; "" with static policy
+  std::function<std::int64_t()> now;      // seconds, for what the caller signs
 };
 
 struct CallSetup {

@@ -3,7 +3,6 @@
 #include "contracts/json_write.h"
 #include "last_problem.h"
 #include "wire/connect_token.h"
-#include "wire/ulid.h"
 #include <rapidjson/document.h>
 
 namespace trellis::cli {
@@ -57,27 +56,37 @@ std::vector<std::string> session_servers(const LoginSession &session) {
   return out;
 }
 
-Result<std::function<Result<ConnectionCredentials>()>> session_credentials(const LoginSession &session) {
+Result<std::function<Result<ConnectionCredentials>()>> session_credentials(const LoginSession &session,
+                                                                           std::shared_ptr<const ServerClock> clock) {
   auto seed = NkeySeed::parse(session.sentinel_seed.reveal());
   if (!seed) return tl::unexpected(seed.error());
   return [jwt = session.sentinel_jwt, seed = std::make_shared<const NkeySeed>(std::move(*seed)),
-          key = std::make_shared<const SessionKey>(session.key.clone()),
-          digest = session.contract_digest]() -> Result<ConnectionCredentials> {
-    auto token = [key, digest] { return make_connect_token(*key, unix_ms_now() / 1000, digest); };
+          key = std::make_shared<const SessionKey>(session.key.clone()), digest = session.contract_digest,
+          clock = std::move(clock)]() -> Result<ConnectionCredentials> {
+    auto token = [key, digest, clock] { return make_connect_token(*key, clock->now(), digest); };
     return ConnectionCredentials{{jwt, seed->clone()}, std::move(token), std::nullopt};
   };
 }
 
 Result<std::unique_ptr<ControlPlane>> ControlPlane::connect(const LoginSession &session) {
-  auto credentials = session_credentials(session);
+  const auto clock = std::make_shared<ServerClock>();
+  const auto first = std::make_shared<LastProblem>();
+  auto plane = open(session, clock, first);
+  if (plane || first->last().code != connect_error::kDenied || !clock->learn(session)) return plane;
+  return open(session, clock, std::make_shared<LastProblem>());
+}
+
+Result<std::unique_ptr<ControlPlane>> ControlPlane::open(const LoginSession &session,
+                                                         std::shared_ptr<ServerClock> clock,
+                                                         std::shared_ptr<LastProblem> problems) {
+  auto credentials = session_credentials(session, clock);
   if (!credentials) return tl::unexpected(credentials.error());
   auto loop = NatsLoop::start();
   if (!loop) return tl::unexpected(loop.error());
-  std::unique_ptr<ControlPlane> plane(new ControlPlane);
+  std::unique_ptr<ControlPlane> plane(new ControlPlane(std::move(clock)));
   plane->key_ = session.key.clone();
   plane->loop_ = std::move(*loop);
 
-  const auto problems = std::make_shared<LastProblem>();
   NatsOptions options;
   options.servers = session_servers(session);
   options.name = "trellis";
@@ -91,7 +100,8 @@ Result<std::unique_ptr<ControlPlane>> ControlPlane::connect(const LoginSession &
   if (auto connected = wait_connected(*plane->transport_, *problems, session.nats_servers); !connected)
     return tl::unexpected(connected.error());
   plane->disconnected_ = false; // attempts that failed before don't count
-  plane->client_ = std::make_unique<RpcClient>(*plane->transport_, plane->key_, [] { return unix_ms_now() / 1000; });
+  plane->client_ =
+      std::make_unique<RpcClient>(*plane->transport_, plane->key_, [clock = plane->clock_] { return clock->now(); });
   return plane;
 }
 

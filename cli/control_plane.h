@@ -7,6 +7,7 @@
 #include "contracts/json.h"
 #include "nats/nats_transport.h"
 #include "runtime/rpc_client.h"
+#include "server_clock.h"
 #include "session_file.h"
 #include <atomic>
 #include <functional>
@@ -18,9 +19,12 @@
 
 namespace trellis::cli {
 
+class LastProblem;
+
 class ControlPlane {
 public:
-  // [may block] Errors: "not_connected" with what the server said, those of NkeySeed.
+  // [may block] When NATS refuses the session, perhaps for the time it was signed with, it is tried once more by the
+  // control plane's clock. Errors: "not_connected" with what the server said, those of NkeySeed.
   static Result<std::unique_ptr<ControlPlane>> connect(const LoginSession &session);
   ~ControlPlane();
   ControlPlane(const ControlPlane &) = delete;
@@ -36,10 +40,14 @@ public:
 
   // Whether the server ended a connection that had been made.
   bool was_disconnected() const { return disconnected_; }
+  const std::shared_ptr<ServerClock> &clock() const { return clock_; }
 
 private:
-  ControlPlane() = default;
+  explicit ControlPlane(std::shared_ptr<ServerClock> clock) : clock_(std::move(clock)) {}
+  static Result<std::unique_ptr<ControlPlane>> open(const LoginSession &session, std::shared_ptr<ServerClock> clock,
+                                                    std::shared_ptr<LastProblem> problems);
 
+  const std::shared_ptr<ServerClock> clock_;
   SessionKey key_ = SessionKey::generate(); // replaced by the session's
   std::atomic<bool> disconnected_{false};
   std::unique_ptr<NatsLoop> loop_;
@@ -50,7 +58,9 @@ private:
 // Where and how a session connects.
 std::vector<std::string> session_servers(const LoginSession &session);
 // Error: those of NkeySeed.
-Result<std::function<Result<ConnectionCredentials>()>> session_credentials(const LoginSession &session);
+Result<std::function<Result<ConnectionCredentials>()>>
+session_credentials(const LoginSession &session,
+                    std::shared_ptr<const ServerClock> clock = std::make_shared<const ServerClock>());
 
 // A method that takes and gives any JSON.
 RpcMethod untyped_method(const std::string &name);

@@ -95,7 +95,7 @@ int run_feed(const FeedArguments &arguments, Output &out) {
   const auto transport = NatsTransport::open(**loop, connection_options(*target, "trellis feed", problem));
   if (!transport->wait_connected(kConnectLimit)) return out.fail(not_connected(*target, problem.last()));
 
-  const FeedParticipant self{*transport, target->key, [] { return unix_ms_now() / 1000; }};
+  const FeedParticipant self{*transport, target->key, target->now};
   std::optional<CallError> end;
   {
     FeedReader reader(self, target->feed, arguments.target.input, reader_options(arguments));

@@ -13,11 +13,6 @@ namespace {
 constexpr char kRedirect[] = "/_trellis/portal/users/login";
 constexpr std::size_t kShownBody = 500;
 
-std::string joined(std::string_view url, std::string_view path) {
-  if (url.ends_with('/')) url.remove_suffix(1);
-  return std::string(url) + std::string(path);
-}
-
 // A flow id becomes part of a path.
 bool is_flow_id(std::string_view text) {
   return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
@@ -94,6 +89,11 @@ tl::unexpected<Error> refused(std::string_view url, const JsonValue &body) {
 
 } // namespace
 
+std::string route_url(std::string_view url, std::string_view path) {
+  if (url.ends_with('/')) url.remove_suffix(1);
+  return std::string(url) + std::string(path);
+}
+
 Result<std::variant<StartedFlow, BoundSession>> request_login(HttpClient &http, const LoginRequest &request) {
   const auto contract = parse_json(request.contract);
   if (!contract) return tl::unexpected(contract.error());
@@ -105,7 +105,7 @@ Result<std::variant<StartedFlow, BoundSession>> request_login(HttpClient &http, 
                                .text("sig", request.key.sign_domain(domain::kOauthInit, *value))
                                .json("contract", to_json(*contract))
                                .str();
-  const auto url = joined(request.url, "/auth/requests");
+  const auto url = route_url(request.url, "/auth/requests");
   const auto answer = object_of(url, http.post_json(url, body));
   if (!answer) return tl::unexpected(answer.error());
   if (string_member(*answer, "status") == "bound") {
@@ -121,10 +121,10 @@ Result<std::variant<StartedFlow, BoundSession>> request_login(HttpClient &http, 
 
 Result<void> wait_for_login(HttpClient &http, std::string_view url, std::string_view flow_id,
                             const LoginTiming &timing) {
-  const auto route = joined(url, "/auth/flow/" + std::string(flow_id));
+  const auto route = route_url(url, "/auth/flow/" + std::string(flow_id));
   const auto deadline = std::chrono::steady_clock::now() + timing.limit;
   while (true) {
-    const auto answer = object_of(joined(url, "/auth/flow"), http.get(route)); // the flow id is a secret
+    const auto answer = object_of(route_url(url, "/auth/flow"), http.get(route)); // the flow id is a secret
     if (!answer) return tl::unexpected(answer.error());
     const auto status = string_member(*answer, "status");
     if (status == "redirect") return {};
@@ -139,8 +139,8 @@ Result<BoundSession> bind_login(HttpClient &http, std::string_view url, const Se
                                 std::string_view flow_id) {
   const std::string body =
       JsonObjectText().text("sessionKey", key.text()).text("sig", key.sign_domain(domain::kBindFlow, flow_id)).str();
-  const auto answer = object_of(joined(url, "/auth/flow"),
-                                http.post_json(joined(url, "/auth/flow/" + std::string(flow_id) + "/bind"), body));
+  const auto answer = object_of(route_url(url, "/auth/flow"),
+                                http.post_json(route_url(url, "/auth/flow/" + std::string(flow_id) + "/bind"), body));
   if (!answer) return tl::unexpected(answer.error());
   if (string_member(*answer, "status") != "bound") return refused(url, *answer);
   return bound_session(url, *answer);

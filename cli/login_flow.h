@@ -15,6 +15,9 @@
 
 namespace trellis::cli {
 
+// Of a route of the control plane at `url`, as it was given to `login`.
+std::string route_url(std::string_view url, std::string_view path);
+
 struct LoginRequest {
   std::string_view url; // of the control plane
   const SessionKey &key;

@@ -21,14 +21,6 @@ constexpr std::string_view kWaiting[] = {"authority_update_required",
                                          "service_disabled",
                                          "service_deployment_disabled"};
 
-std::optional<std::int64_t> server_time(const JsonValue &body) {
-  const JsonValue *value = find_member(body, "serverNow");
-  if (!value || !value->IsNumber()) return std::nullopt;
-  const double seconds = value->GetDouble();
-  if (!(seconds > 0 && seconds < 1e11)) return std::nullopt; // no time that a clock could be set to
-  return static_cast<std::int64_t>(std::floor(seconds));
-}
-
 std::shared_ptr<const NatsCredentials> sentinel_of(const JsonValue &body) {
   const JsonValue *info = find_member(body, "connectInfo");
   const JsonValue *transport = info ? find_member(*info, "transport") : nullptr;
@@ -78,6 +70,14 @@ RemoteVerdict with_reason(int status, std::string_view text, const JsonValue &bo
 }
 
 } // namespace
+
+std::optional<std::int64_t> server_time(const JsonValue &body) {
+  const JsonValue *value = find_member(body, "serverNow");
+  if (!value || !value->IsNumber()) return std::nullopt;
+  const double seconds = value->GetDouble();
+  if (!(seconds > 0 && seconds < 1e11)) return std::nullopt; // no time that a clock could be set to
+  return static_cast<std::int64_t>(std::floor(seconds));
+}
 
 PolicyAnswer undecided_answer(std::string_view reason, std::string_view message) {
   return {503, JsonObjectText().text("reason", reason).text("message", message).str()};

@@ -1,6 +1,7 @@
 // What a control plane's answer to a service bootstrap means for the host that asked (04 §7.3): a pure function.
 #pragma once
 
+#include "contracts/json.h"
 #include "policy/policy.h"
 #include <chrono>
 #include <cstdint>
@@ -29,6 +30,9 @@ struct RemoteVerdict {
 
 // `session_key`: who asked, for messages to the operator.
 RemoteVerdict judge_remote_answer(int status, std::string_view body, std::string_view session_key);
+
+// `serverNow` of an answer to a bootstrap (03 §7.4), in seconds; nullopt when it is none that a clock could be set to.
+std::optional<std::int64_t> server_time(const JsonValue &body);
 
 // For people: whose clock is ahead, and by how much. `offset_ms`: what the local clock lacks (wire/clock_offset.h).
 std::string clock_difference(double offset_ms);

@@ -1,5 +1,9 @@
 // Sessions and connections with a real control plane: what is refused, revoked, kicked and locked.
+#include "cli/agent_contract.h"
+#include "cli/call_login.h"
 #include "live_control_plane.h"
+#include "remote_host.h"
+#include "support/temp_dir.h"
 #include "support/wait_until.h"
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
@@ -200,4 +204,32 @@ TEST_CASE("neither the sentinel alone nor a forged token gets a connection") {
     session.contract_digest = "Qm9va2luZ3M";
     CHECK_THROWS(plane.connect(session));
   }
+}
+
+TEST_CASE("an operator whose clock is an hour off signs by the control plane's") {
+  WithEcho plane;
+  const TempDir home;
+  const auto participant = cli::call_participant("acme.echo@v1", "Echo.Say").value();
+  const auto folder = home / "trellis";
+  REQUIRE(cli::save_session(folder / "admin-session.json", plane.sign_in(std::string(cli::agent_contract_text()))));
+  const auto for_call = folder / cli::call_session_file(participant.digest).filename();
+  REQUIRE(cli::save_session(for_call, plane.sign_in(participant.contract)));
+  const auto run = [&](std::chrono::seconds shift, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"/usr/bin/env", "XDG_CONFIG_HOME=" + home.path().string(), built("trellis").string()});
+    return run_program(with_shifted_clock(shift, std::move(arguments)));
+  };
+  // Not behind: nats.c would give the system deadlines that are over, for they are of the system's own clock.
+  for (const auto shift : {3600s, 0s}) {
+    INFO(shift.count() << " s ahead");
+    const auto listed = run(shift, {"svc", "list"});
+    INFO(listed.err);
+    CHECK(listed.status == 0);
+    CHECK(listed.out.find("echo") != std::string::npos);
+    const auto said = run(shift, {"call", "Echo.Say", R"({"message":"what time is it?"})"});
+    INFO(said.err);
+    CHECK(said.status == 0);
+    CHECK(said.out.find("what time is it?") != std::string::npos);
+  }
+  CHECK(std::filesystem::exists(for_call)); // nothing took it for a session that had ended
 }

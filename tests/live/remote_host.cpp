@@ -22,7 +22,8 @@ T expect(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-// Runs a program whose CLOCK_REALTIME is ahead (tests/plugins/clock_shift.c).
+} // namespace
+
 std::vector<std::string> with_shifted_clock(std::chrono::seconds shift, std::vector<std::string> argv) {
   const char *asan = std::getenv("ASAN_OPTIONS"); // a preloaded library comes before ASan's own
   argv.insert(argv.begin(), {"/usr/bin/env", "LD_PRELOAD=" + built("clock_shift.so").string(),
@@ -30,8 +31,6 @@ std::vector<std::string> with_shifted_clock(std::chrono::seconds shift, std::vec
                              "ASAN_OPTIONS=" + std::string(asan ? asan : "") + ":verify_asan_link_order=0"});
   return argv;
 }
-
-} // namespace
 
 void RemoteHost::set_plugin(const std::string &name, const std::filesystem::path &file, const std::string &lines) {
   plugins_[name] = {file, lines};

@@ -14,6 +14,9 @@
 
 namespace trellis::test {
 
+// A program whose CLOCK_REALTIME is ahead (tests/plugins/clock_shift.c).
+std::vector<std::string> with_shifted_clock(std::chrono::seconds shift, std::vector<std::string> argv);
+
 class RemoteHost {
 public:
   struct Options {
